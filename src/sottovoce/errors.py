@@ -1,0 +1,176 @@
+"""Every error sottovoce raises on purpose, in one tree.
+
+    SottovoceError
+    ├── PolicyError              the policy file is wrong (line, suggestion)
+    ├── WorkspaceError           no workspace here, or a damaged one
+    ├── MediaError               the sound cannot be read safely
+    │   ├── UnreadableMedia      not audio, truncated, forged, an unknown codec
+    │   └── MediaTooLarge        beyond the caps on seconds, channels, rate or bytes
+    ├── ModelError               a model is missing or its digest is not the pinned one
+    ├── HearingError             the transcriber failed or does not know the language
+    ├── DetectionError           a detector failed: nothing may be released on its word
+    ├── RedactionError           a plan could not be applied exactly
+    ├── AnonymizationError       the voice could not be disguised exactly
+    ├── VaultError               keys and sealed objects
+    │   ├── KeyUnavailable       the key provider refuses or cannot be reached
+    │   ├── KeyFrozen            a legal hold: the key may not be destroyed
+    │   ├── KeyShredded          the recording was erased
+    │   ├── SealBroken           an object does not open: wrong key, context or bytes, never said which
+    │   └── StorageError         the object store failed, is full, or did not keep what it was given
+    ├── CustodyError             the proof
+    │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
+    │   └── LedgerTampered       verification failed; the verdict says how
+    ├── SourceError              where recordings come from
+    │   ├── SourceRefused        credentials or permissions are not enough
+    │   ├── SourceUnavailable    the source does not answer, or asks to wait (retryable)
+    │   ├── MediaNotReady        still transcoding or uploading (retryable)
+    │   └── MediaGone            archived, deleted or never there
+    ├── EngineError              durable execution
+    └── ReleaseRefused           a corpus version does not meet its own conditions
+
+Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
+line and a `hint` that says how to mend it. Messages never hold speech, names, numbers or keys: they
+speak of codes, counts, files the user named and opaque ids.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SottovoceError(Exception):
+    """The root of the tree."""
+
+    code: ClassVar[str] = "E_SOTTOVOCE"
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class PolicyError(SottovoceError):
+    code = "E_POLICY"
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", line: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
+
+
+class WorkspaceError(SottovoceError):
+    code = "E_WORKSPACE"
+    exit_code = 4
+
+
+class MediaError(SottovoceError):
+    code = "E_MEDIA"
+    exit_code = 5
+
+
+class UnreadableMedia(MediaError):
+    code = "E_MEDIA_UNREADABLE"
+
+
+class MediaTooLarge(MediaError):
+    code = "E_MEDIA_TOO_LARGE"
+
+
+class ModelError(SottovoceError):
+    code = "E_MODEL"
+    exit_code = 6
+
+
+class HearingError(SottovoceError):
+    code = "E_HEARING"
+    exit_code = 6
+
+
+class DetectionError(SottovoceError):
+    code = "E_DETECTION"
+    exit_code = 6
+
+
+class RedactionError(SottovoceError):
+    code = "E_REDACTION"
+    exit_code = 6
+
+
+class AnonymizationError(SottovoceError):
+    code = "E_ANONYMIZATION"
+    exit_code = 6
+
+
+class VaultError(SottovoceError):
+    code = "E_VAULT"
+    exit_code = 7
+
+
+class KeyUnavailable(VaultError):
+    code = "E_KEY_UNAVAILABLE"
+    retryable = True
+
+
+class KeyFrozen(VaultError):
+    code = "E_KEY_FROZEN"
+
+
+class KeyShredded(VaultError):
+    code = "E_KEY_SHREDDED"
+
+
+class SealBroken(VaultError):
+    code = "E_SEAL_BROKEN"
+
+
+class StorageError(VaultError):
+    code = "E_STORAGE"
+    retryable = True
+
+
+class CustodyError(SottovoceError):
+    code = "E_CUSTODY"
+    exit_code = 8
+
+
+class LedgerUnavailable(CustodyError):
+    code = "E_LEDGER_UNAVAILABLE"
+    retryable = True
+
+
+class LedgerTampered(CustodyError):
+    code = "E_LEDGER_TAMPERED"
+
+
+class SourceError(SottovoceError):
+    code = "E_SOURCE"
+    exit_code = 9
+
+
+class SourceRefused(SourceError):
+    code = "E_SOURCE_REFUSED"
+
+
+class SourceUnavailable(SourceError):
+    code = "E_SOURCE_UNAVAILABLE"
+    retryable = True
+
+
+class MediaNotReady(SourceError):
+    code = "E_MEDIA_NOT_READY"
+    retryable = True
+
+
+class MediaGone(SourceError):
+    code = "E_MEDIA_GONE"
+
+
+class EngineError(SottovoceError):
+    code = "E_ENGINE"
+    exit_code = 10
+
+
+class ReleaseRefused(SottovoceError):
+    code = "E_RELEASE_REFUSED"
+    exit_code = 11

@@ -1,0 +1,1 @@
+"""The policy file: one YAML document that says what may be done with which recordings."""

@@ -1,0 +1,187 @@
+"""The policy as typed values. Unknown keys and names are errors; defaults are the careful ones.
+
+Every field a user may write is here and nowhere else: `load.py` turns YAML into this and errors into
+lines and suggestions, `explain.py` says which rule decided what.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sottovoce.domain.consent import LawfulBasis, Purpose
+from sottovoce.domain.entities import Entity
+from sottovoce.domain.finding import Fill
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+Bundle = Literal["pci", "phi", "gdpr_special", "all"]
+SecretRef = Annotated[str, Field(pattern=r"^(env|file):.+$")]
+"""Secrets by reference only (SPEC 15.4)."""
+
+
+class GenesysSource(Strict):
+    kind: Literal["genesys"]
+    region: str | None = None
+    api_url: str | None = None
+    """For the sandbox or a proxy; otherwise the region decides."""
+    login_url: str | None = None
+    client_id: SecretRef
+    client_secret: SecretRef
+    since: date | None = None
+    until: date | None = None
+    customer_channel: Literal["0", "1"] = "1"
+    media_hosts: tuple[str, ...] = ()
+    """Hosts (with port where not 443) signed media may come from, beside the region's own."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=3000)] = 300
+
+
+class FolderSource(Strict):
+    kind: Literal["folder"]
+    path: str
+    customer_channel: Literal["0", "1"] = "1"
+
+
+Source = Annotated[GenesysSource | FolderSource, Field(discriminator="kind")]
+
+
+class Wording(Strict):
+    version: str
+    effective: date
+
+
+class Consent(Strict):
+    consent_attribute: str = "aiTrainingConsent"
+    opt_out_attribute: str = "aiTrainingOptOut"
+    withdrawn_attribute: str = "aiTrainingConsentWithdrawn"
+    wordings: tuple[Wording, ...] = ()
+    """Versions of the prompt that name AI training; consent counts from the first one on."""
+
+
+class Basis(Strict):
+    basis: LawfulBasis
+    assessment: str | None = None
+    """The id of the legitimate interest assessment; required for that basis."""
+    assessed_on: date | None = None
+    addresses_voice_reidentification: bool = False
+
+
+class Exclusions(Strict):
+    payment_attribute: str = "paymentCaptured"
+    queue_categories: tuple[str, ...] = ("crisis", "health")
+    test_numbers: tuple[str, ...] = ()
+    min_seconds: Annotated[float, Field(ge=0)] = 30.0
+    max_seconds: Annotated[float, Field(gt=0)] = 300.0
+    queues_allowed: tuple[str, ...] | None = None
+    skills_allowed: tuple[str, ...] | None = None
+    languages_allowed: tuple[str, ...] = ("en",)
+    regions_allowed: tuple[str, ...] | None = None
+    file_states: tuple[str, ...] = ("AVAILABLE",)
+
+
+Dimension = Literal[
+    "queue_category", "season", "year", "audio_quality", "codec", "device", "accent_region", "language", "duration_band"
+]
+
+
+class MinimumShare(Strict):
+    dimension: Dimension
+    value: str
+    share: Annotated[float, Field(gt=0, le=1)]
+
+
+class Selection(Strict):
+    target_hours: Annotated[float, Field(gt=0)] = 1.0
+    stratify_by: tuple[Dimension, ...] = ("queue_category",)
+    minimum_shares: tuple[MinimumShare, ...] = ()
+    seed: int = 1
+
+
+class Redaction(Strict):
+    default: tuple[Bundle | Entity, ...] = ("all",)
+    queues: dict[str, tuple[Bundle | Entity, ...]] = Field(default_factory=dict)
+    """By queue or queue category; detection always runs on every queue."""
+    agent: tuple[Bundle | Entity, ...] | Literal["full_numbers", "same"] = "full_numbers"
+    """What goes from the agent's channel: whole numbers only by default (SPEC 6.6)."""
+    fill: Fill = Fill.SILENCE
+    margin_ms: Annotated[int, Field(ge=200, le=2000)] = 200
+    merge_ms: Annotated[int, Field(ge=0, le=5000)] = 300
+    crosstalk: bool = True
+    keep_last_four: bool = True
+
+
+class Anonymization(Strict):
+    method: Literal["disguise", "none"] = "disguise"
+    waiver_who: str | None = None
+    waiver_why: str | None = None
+
+
+class Corpus(Strict):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = "corpus"
+    rate: Literal[8000, 16000] = 16000
+    format: Literal["wav", "flac"] = "flac"
+    channels: Literal["separate", "mix", "customer", "agent"] = "separate"
+    """`separate` makes one sample a channel, so that splits can keep speakers apart."""
+    splits: dict[Literal["train", "validation", "test"], float] = Field(
+        default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
+    )
+    queue_categories: dict[str, str] = Field(default_factory=dict)
+    """Queue id or name to category; the only thing about a queue that is ever released."""
+
+
+class Keys(Strict):
+    provider: Literal["file"] = "file"
+    passphrase: SecretRef = "env:SOTTOVOCE_PASSPHRASE"
+    epoch: Literal["month"] = "month"
+
+
+class Storage(Strict):
+    url: str = "file:objects"
+    """`file:` (relative to the workspace) or `s3://bucket/prefix`."""
+    endpoint: str | None = None
+    region: str | None = None
+    access_key: SecretRef | None = None
+    secret_key: SecretRef | None = None
+
+
+class Retention(Strict):
+    corpus_days: Annotated[int, Field(ge=1)] = 365
+    raw_days: Annotated[int, Field(ge=0)] = 30
+
+
+class Models(Strict):
+    transcriber: str = "tiny.en"
+    """`tiny.en` and `base` come packaged; else a CTranslate2 folder by path."""
+    digest: str | None = None
+
+
+class Database(Strict):
+    url: str = "sqlite:registry.sqlite"
+    engine_url: str = "sqlite:engine.sqlite"
+
+
+class Policy(Strict):
+    """The whole file. `version` is its own; `digest` (see load.py) goes into every ledger entry."""
+
+    version: str = "1"
+    tenant: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = "default"
+    environment: Literal["development", "production"] = "development"
+    purpose: Purpose = Purpose.AI_TRAINING
+    sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")], Source]
+    lawful_basis: Basis
+    consent: Consent = Consent()
+    exclusions: Exclusions = Exclusions()
+    selection: Selection = Selection()
+    redaction: Redaction = Redaction()
+    anonymization: Anonymization = Anonymization()
+    corpus: Corpus = Corpus()
+    keys: Keys = Keys()
+    storage: Storage = Storage()
+    database: Database = Database()
+    retention: Retention = Retention()
+    models: Models = Models()
