@@ -1,0 +1,58 @@
+# Everything a newcomer needs: `make demo` and `make test` install what they need into .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.PHONY: install demo test lint format types contracts bench chaos lock clean
+
+install: .venv/.installed  ## a .venv with the program
+
+.venv/.created:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "sottovoce needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.created requirements/install.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r requirements/install.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.developing: .venv/.installed requirements/develop.txt
+	$(PIP) install --quiet --require-hashes -r requirements/develop.txt
+	@touch $@
+
+demo: .venv/.installed  ## the main job, end to end, on sample calls
+	$(BIN)/sottovoce demo
+
+test: .venv/.developing  ## every test, with coverage of the rooms that must not be wrong
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python scripts/coverage_gate.py
+
+lint: .venv/.developing types contracts  ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.developing
+	$(BIN)/mypy
+
+contracts: .venv/.developing
+	$(BIN)/lint-imports
+
+format: .venv/.developing
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.developing  ## figures, ours beside the reference, in one run
+	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+chaos: .venv/.developing  ## kill workers at random, long form
+	$(BIN)/python -m pytest -m chaos --chaos-kills=20 tests/chaos
+
+lock:  ## renew the hashed lock files (needs uv)
+	uv pip compile pyproject.toml requirements/build.in --group test --group lint --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt
+	uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements/develop.txt -o requirements/install.txt
+
+clean:
+	rm -rf .venv workspace demo-workspace
