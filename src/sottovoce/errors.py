@@ -4,10 +4,12 @@
     ├── PolicyError              the policy file is wrong (line, suggestion)
     ├── WorkspaceError           no workspace here, or a damaged one
     ├── MediaError               the sound cannot be read safely
-    │   ├── UnreadableMedia      not audio, truncated, forged, an unknown codec
+    │   ├── UnreadableMedia      not audio, forged, an unknown codec
+    │   │   └── TruncatedMedia   it holds less sound than it says
     │   └── MediaTooLarge        beyond the caps on seconds, channels, rate or bytes
     ├── ModelError               a model is missing or its digest is not the pinned one
-    ├── HearingError             the transcriber failed or does not know the language
+    ├── HearingError             the transcriber failed
+    │   └── LanguageUnsupported  the transcriber does not know the language
     ├── DetectionError           a detector failed: nothing may be released on its word
     ├── RedactionError           a plan could not be applied exactly
     ├── AnonymizationError       the voice could not be disguised exactly
@@ -73,6 +75,10 @@ class UnreadableMedia(MediaError):
     code = "E_MEDIA_UNREADABLE"
 
 
+class TruncatedMedia(UnreadableMedia):
+    code = "E_MEDIA_TRUNCATED"
+
+
 class MediaTooLarge(MediaError):
     code = "E_MEDIA_TOO_LARGE"
 
@@ -85,6 +91,10 @@ class ModelError(SottovoceError):
 class HearingError(SottovoceError):
     code = "E_HEARING"
     exit_code = 6
+
+
+class LanguageUnsupported(HearingError):
+    code = "E_LANGUAGE_UNSUPPORTED"
 
 
 class DetectionError(SottovoceError):

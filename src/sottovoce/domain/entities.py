@@ -33,7 +33,7 @@ class Entity(StrEnum):
     PASSPORT = "PASSPORT"
     DRIVER_LICENSE = "DRIVER_LICENSE"
     USERNAME = "USERNAME"
-    PASSWORD = "PASSWORD"
+    PASSWORD = "PASSWORD"  # noqa: S105 - the name of a kind of secret, not one
     IP_ADDRESS = "IP_ADDRESS"
     URL = "URL"
     SPELLED_OUT = "SPELLED_OUT"
@@ -60,9 +60,7 @@ _PCI = frozenset(
 BUNDLES: dict[str, frozenset[Entity]] = {
     "pci": _PCI,
     "phi": frozenset(Entity),
-    "gdpr_special": frozenset(
-        {Entity.MEDICAL_RECORD_NUMBER, Entity.HEALTH_PLAN_NUMBER, Entity.UNHEARD_SPEECH}
-    ),
+    "gdpr_special": frozenset({Entity.MEDICAL_RECORD_NUMBER, Entity.HEALTH_PLAN_NUMBER, Entity.UNHEARD_SPEECH}),
     "all": frozenset(Entity),
 }
 

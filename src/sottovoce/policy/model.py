@@ -121,15 +121,16 @@ class Anonymization(Strict):
     waiver_why: str | None = None
 
 
+Split = Literal["train", "validation", "test"]
+
+
 class Corpus(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = "corpus"
     rate: Literal[8000, 16000] = 16000
     format: Literal["wav", "flac"] = "flac"
     channels: Literal["separate", "mix", "customer", "agent"] = "separate"
     """`separate` makes one sample a channel, so that splits can keep speakers apart."""
-    splits: dict[Literal["train", "validation", "test"], float] = Field(
-        default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1}
-    )
+    splits: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
     queue_categories: dict[str, str] = Field(default_factory=dict)
     """Queue id or name to category; the only thing about a queue that is ever released."""
 

@@ -1,0 +1,85 @@
+"""Structured logs that cannot carry speech.
+
+One processor refuses `Confidential` values outright, another reduces exceptions to their type and
+code, because a traceback quotes whatever the failing line held. Libraries that log addresses or text
+(HTTP clients log signed URLs, recognizers log words) are held at WARNING and lose their tracebacks.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from sottovoce.domain.confidential import MASK, Confidential
+
+TALKATIVE = ("httpx", "httpcore", "faster_whisper", "presidio-analyzer", "spacy", "dbos", "uvicorn", "obstore")
+
+
+def configure(*, level: str = "WARNING", as_json: bool = False) -> None:
+    """Set up logging for this process; calling it again changes the settings."""
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            masked,
+            without_tracebacks,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Hold talkative libraries at WARNING and strip exception text from what they still say."""
+    for name in TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        if not any(isinstance(f, ExceptionsAsCodes) for f in logger.filters):
+            logger.addFilter(ExceptionsAsCodes())
+        for handler in logger.handlers:
+            if not any(isinstance(f, ExceptionsAsCodes) for f in handler.filters):
+                handler.addFilter(ExceptionsAsCodes())
+
+
+class ExceptionsAsCodes(logging.Filter):
+    """Turns `exc_info` into `[Type:code]`; messages of exceptions are dropped with their tracebacks."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        failure = record.exc_info[1] if record.exc_info else None
+        if failure is not None:
+            record.msg, record.args = f"failed [{type(failure).__name__}:{getattr(failure, 'code', '-')}]", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Every Confidential in the event, at any depth, becomes its mask."""
+    return {key: _masked(value) for key, value in event.items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Confidential):
+        return MASK
+    if isinstance(value, dict):
+        return {k: _masked(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(v) for v in value]
+    return value
+
+
+def without_tracebacks(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """`exc_info` becomes `error` (a type) and `code`."""
+    failure = event.pop("exc_info", None)
+    if failure is True:
+        failure = sys.exc_info()[1]
+    if isinstance(failure, BaseException):
+        event["error"], event["code"] = type(failure).__name__, getattr(failure, "code", "-")
+    return event

@@ -1,0 +1,57 @@
+"""Logs cannot carry speech."""
+
+from __future__ import annotations
+
+import logging
+
+import structlog
+
+from sottovoce import telemetry
+from sottovoce.domain.confidential import Confidential
+from sottovoce.errors import SealBroken
+
+PLANTED = "zanzibar marmalade"
+
+
+def test_a_confidential_value_is_masked_at_any_depth(capsys):
+    """A confidential value handed to a log line by mistake comes out as its mask."""
+    telemetry.configure(level="INFO", as_json=True)
+    secret = Confidential(PLANTED)
+    structlog.get_logger().info("heard", words=[secret], more={"deep": (secret,)}, n=1)
+    shown = capsys.readouterr().err
+    assert PLANTED not in shown
+    assert shown.count("confidential") == 2
+
+
+def test_exceptions_become_type_and_code(capsys):
+    """A logged exception keeps its type and code and loses its message and traceback."""
+    telemetry.configure(level="INFO")
+    log = structlog.get_logger()
+    try:
+        raise SealBroken(PLANTED)
+    except SealBroken as error:
+        log.error("failed", exc_info=True)
+        log.exception("failed", exc_info=error)
+    shown = capsys.readouterr().err
+    assert PLANTED not in shown
+    assert shown.count("E_SEAL_BROKEN") == 2
+
+
+def test_library_logs_lose_their_tracebacks(caplog):
+    """A library that logs an exception says its type and code only."""
+    telemetry.configure()
+    telemetry.configure()
+    try:
+        raise ValueError(PLANTED)
+    except ValueError:
+        logging.getLogger("dbos").exception("step failed with %s", PLANTED)
+    logging.getLogger("dbos").warning("plain")
+    assert PLANTED not in caplog.text
+    assert "[ValueError:-]" in caplog.text
+    assert "plain" in caplog.text
+
+
+def test_talkative_libraries_are_held_at_warning():
+    """HTTP clients log signed addresses at INFO; they do not get to."""
+    telemetry.configure(level="DEBUG")
+    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
