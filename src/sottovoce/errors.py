@@ -14,11 +14,13 @@
     ├── RedactionError           a plan could not be applied exactly
     ├── AnonymizationError       the voice could not be disguised exactly
     ├── VaultError               keys and sealed objects
-    │   ├── KeyUnavailable       the key provider refuses or cannot be reached
+    │   ├── KeyUnavailable       the key provider cannot be reached, or refuses
+    │   │   └── KeyRefused       it answered and said no: wrong passphrase, disabled or unknown key
     │   ├── KeyFrozen            a legal hold: the key may not be destroyed
     │   ├── KeyShredded          the recording was erased
     │   ├── SealBroken           an object does not open: wrong key, context or bytes, never said which
     │   └── StorageError         the object store failed, is full, or did not keep what it was given
+    │       └── ObjectMissing    there is no such object
     ├── CustodyError             the proof
     │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
     │   └── LedgerTampered       verification failed; the verdict says how
@@ -122,6 +124,11 @@ class KeyUnavailable(VaultError):
     retryable = True
 
 
+class KeyRefused(KeyUnavailable):
+    code = "E_KEY_REFUSED"
+    retryable = False
+
+
 class KeyFrozen(VaultError):
     code = "E_KEY_FROZEN"
 
@@ -137,6 +144,11 @@ class SealBroken(VaultError):
 class StorageError(VaultError):
     code = "E_STORAGE"
     retryable = True
+
+
+class ObjectMissing(StorageError):
+    code = "E_OBJECT_MISSING"
+    retryable = False
 
 
 class CustodyError(SottovoceError):

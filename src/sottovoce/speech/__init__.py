@@ -1,0 +1,1 @@
+"""Sound in and out of memory, and from sound to words (SPEC 3.4, 5)."""

@@ -1,0 +1,27 @@
+"""Reading and writing media as one collaborator, for rooms that may not import this one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.sound import MediaFormat, Sound
+from sottovoce.speech.caps import Caps
+from sottovoce.speech.decode import decode
+from sottovoce.speech.encode import encode
+
+
+class MediaCodec:
+    """`decode` and `encode` under fixed caps."""
+
+    def __init__(self, *, caps: Caps | None = None) -> None:
+        self._caps = caps or Caps()
+
+    def read(self, data: Confidential[bytes]) -> tuple[NDArray[np.float32], MediaFormat]:
+        """As `decode`: samples of shape (channels, frames) and their format."""
+        return decode(data, caps=self._caps)
+
+    def write(self, sound: Sound, shape: MediaFormat) -> Confidential[bytes]:
+        """As `encode`, in the container and codec of `shape`."""
+        return encode(sound, container=shape.container, codec=shape.codec)
