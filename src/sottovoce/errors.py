@@ -23,7 +23,10 @@
     │       └── ObjectMissing    there is no such object
     ├── CustodyError             the proof
     │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
-    │   └── LedgerTampered       verification failed; the verdict says how
+    │   ├── LedgerTampered       verification failed; the verdict says how
+    │   ├── EntryRefused         an entry holds what a ledger may not: text, identifiers, fractions
+    │   ├── UnknownRecording     the registry has not seen this key
+    │   └── RecordingErased      the recording was erased, or is being erased: it is never processed again
     ├── SourceError              where recordings come from
     │   ├── SourceRefused        credentials or permissions are not enough
     │   ├── SourceUnavailable    the source does not answer, or asks to wait (retryable)
@@ -163,6 +166,18 @@ class LedgerUnavailable(CustodyError):
 
 class LedgerTampered(CustodyError):
     code = "E_LEDGER_TAMPERED"
+
+
+class EntryRefused(CustodyError):
+    code = "E_ENTRY_REFUSED"
+
+
+class UnknownRecording(CustodyError):
+    code = "E_UNKNOWN_RECORDING"
+
+
+class RecordingErased(CustodyError):
+    code = "E_RECORDING_ERASED"
 
 
 class SourceError(SottovoceError):

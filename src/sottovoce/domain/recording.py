@@ -152,13 +152,17 @@ class Anonymized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedObject:
-    """One encrypted object in storage. `digest` is the SHA-256 of the ciphertext."""
+    """One encrypted object in storage. `digest` is the SHA-256 of the ciphertext.
+
+    `rev` counts what was sealed under the same name; an older revision does not open as a newer one.
+    """
 
     kind: str
     location: str
     digest: str
     size: int
     channel: int | None = None
+    rev: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

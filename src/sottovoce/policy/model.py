@@ -148,6 +148,8 @@ class Storage(Strict):
     region: str | None = None
     access_key: SecretRef | None = None
     secret_key: SecretRef | None = None
+    kms_key: str | None = None
+    """Amazon S3 only: the KMS key for server-side encryption (SSE-KMS), beside our own sealing."""
 
 
 class Retention(Strict):
