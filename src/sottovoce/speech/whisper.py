@@ -1,0 +1,161 @@
+"""Whisper through faster-whisper and CTranslate2, made to leave nothing out (SPEC 5.2, 5.3).
+
+What Whisper is known to drop (PERFORMANCE.md B4) is switched off or checked: no prompt and no carrying
+over of text, no voice filter, no threshold that discards a segment, greedy search at temperature 0. Text
+that repeats itself beyond what speech does is taken for an invention and heard again. Speech without
+words is heard again on its own; what stays silent in text is reported as unheard.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.sound import Sound
+from sottovoce.domain.spans import Span
+from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
+from sottovoce.errors import HearingError, LanguageUnsupported, ModelError
+from sottovoce.speech.account import gaps
+from sottovoce.speech.activity import active_spans
+from sottovoce.speech.models import ModelFiles, load_model
+from sottovoce.speech.packing import Window, pack
+from sottovoce.speech.resample import WHISPER_RATE, resample
+
+ENGINE: Final = "faster-whisper"
+_REPEATING: Final = 2.4
+"""OpenAI's own bound on the compression ratio of text that repeats itself."""
+_AGAIN_LEAD_S: Final = 0.3
+_SURE: Final = 0.5
+"""Below it a detected language is a guess."""
+
+
+class WhisperTranscriber:
+    """One loaded model; hears one recording at a time. Keep one in a process and use it again."""
+
+    def __init__(self, *, model: str = "tiny.en", threads: int = 1, digest: str | None = None) -> None:
+        files = load_model(model, digest=digest)
+        self._digest = files.digest
+        self._model = _loaded(files, threads)
+
+    def transcribe(self, sound: Sound, *, language: str | None) -> Transcript:
+        """See `speech.protocol.Transcriber`. Deterministic for a sound and a model."""
+        code = self._detected(sound) if language is None else self._known(language)
+        channels = tuple(self._channel(sound, channel, code) for channel in range(sound.channels))
+        return Transcript(
+            channels=channels,
+            rate=sound.rate,
+            engine=ENGINE,
+            model_digest=self._digest,
+            language=code,
+        )
+
+    def _known(self, language: str) -> str:
+        code = language.replace("_", "-").split("-")[0].lower()
+        if code not in self._model.supported_languages:
+            raise _unsupported()
+        return code
+
+    def _detected(self, sound: Sound) -> str:
+        """The only language of an English model, else the likeliest of the first speech."""
+        if not self._model.model.is_multilingual:
+            return str(self._model.supported_languages[0])
+        for samples in sound.samples:
+            for window in pack(active_spans(samples, sound.rate), rate=sound.rate, frames=sound.frames)[:1]:
+                cut = resample(window.cut(samples)[np.newaxis], from_rate=sound.rate, to_rate=WHISPER_RATE)[0]
+                code, probability, _ = self._model.detect_language(audio=cut)
+                if probability < _SURE:
+                    raise _unsupported()
+                return str(code)
+        return "en"
+
+    def _channel(self, sound: Sound, channel: int, language: str) -> ChannelTranscript:
+        samples = sound.samples[channel]
+        speech = active_spans(samples, sound.rate)
+        segments = self._heard(samples, sound.rate, pack(speech, rate=sound.rate, frames=sound.frames), language)
+        segments += self._heard_again(samples, sound.rate, gaps(speech, _words(segments), rate=sound.rate), language)
+        segments.sort(key=lambda segment: segment.span)
+        unheard = gaps(speech, _words(segments), rate=sound.rate)
+        return ChannelTranscript(channel=channel, segments=tuple(segments), speech=speech, unheard=unheard)
+
+    def _heard(
+        self, samples: NDArray[np.float32], rate: int, windows: tuple[Window, ...], language: str
+    ) -> list[Segment]:
+        return [s for window in windows for s in self._window(samples, rate, window, language)]
+
+    def _heard_again(
+        self, samples: NDArray[np.float32], rate: int, missed: tuple[Span, ...], language: str
+    ) -> list[Segment]:
+        """Each missed stretch on its own; only words that lie in it are new."""
+        lead = round(_AGAIN_LEAD_S * rate)
+        found = []
+        for hole in missed:
+            crop = hole.widened(lead, lead, limit=len(samples))
+            for window in pack((crop,), rate=rate, frames=len(samples)):
+                for segment in self._window(samples, rate, window, language):
+                    fresh = tuple(w for w in segment.words if w.span.overlaps(hole))
+                    found += [_segment(fresh, segment.no_speech_probability)] if fresh else []
+        return found
+
+    def _window(self, samples: NDArray[np.float32], rate: int, window: Window, language: str) -> list[Segment]:
+        cut = resample(window.cut(samples)[np.newaxis], from_rate=rate, to_rate=WHISPER_RATE)[0]
+        scale = rate / WHISPER_RATE
+        segments = []
+        for raw in self._run(cut, language):
+            if raw.compression_ratio > _REPEATING or not raw.words:
+                continue
+            words = tuple(_word(w, window, scale) for w in raw.words)
+            segments.append(_segment(words, float(raw.no_speech_prob)))
+        return segments
+
+    def _run(self, cut: NDArray[np.float32], language: str) -> list[Any]:
+        try:
+            segments, _ = self._model.transcribe(
+                cut,
+                language=language,
+                beam_size=1,
+                temperature=0.0,
+                condition_on_previous_text=False,
+                compression_ratio_threshold=None,
+                log_prob_threshold=None,
+                no_speech_threshold=None,
+                word_timestamps=True,
+                vad_filter=False,
+            )
+            return list(segments)
+        except (RuntimeError, ValueError):
+            raise HearingError("the transcriber failed", hint="see sottovoce doctor for the model's state") from None
+
+
+def _loaded(files: ModelFiles, threads: int) -> Any:
+    from faster_whisper import WhisperModel
+
+    try:
+        return WhisperModel(
+            files.name, device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, files=dict(files.files)
+        )
+    except (RuntimeError, ValueError):
+        raise ModelError("the model does not load", hint="it must be a CTranslate2 conversion of Whisper") from None
+
+
+def _unsupported() -> LanguageUnsupported:
+    return LanguageUnsupported(
+        "the transcriber does not know the recording's language",
+        hint="choose a multilingual model, such as base, in models.transcriber, and state the language",
+    )
+
+
+def _words(segments: list[Segment]) -> list[Word]:
+    return [word for segment in segments for word in segment.words]
+
+
+def _segment(words: tuple[Word, ...], no_speech: float) -> Segment:
+    span = Span(min(w.span.start for w in words), max(w.span.end for w in words))
+    return Segment(span=span, words=words, no_speech_probability=no_speech)
+
+
+def _word(raw: Any, window: Window, scale: float) -> Word:
+    span = window.back(int(raw.start * WHISPER_RATE * scale), -int(-raw.end * WHISPER_RATE * scale // 1))
+    return Word(text=Confidential(raw.word.strip()), span=span, probability=float(raw.probability))
