@@ -1,0 +1,1 @@
+"""May we use this recording, and do we want to? (SPEC 4)"""
