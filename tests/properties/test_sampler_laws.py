@@ -59,7 +59,7 @@ def test_a_minimum_share_is_honoured_or_reported(offered, target, minimum):
     for share in minimum:
         got = seconds(c for c in selection.chosen if c.values["codec"] == share.value)
         honoured = got >= share.share * seconds(selection.chosen) - 1e-3
-        assert honoured or f"codec={share.value} share" in reported
+        assert honoured or f"codec:{share.value}" in reported
 
 
 @given(candidates, targets)
@@ -70,7 +70,7 @@ def test_no_stratum_starves(offered, target):
     taken = {q: seconds(c for c in selection.chosen if c.values["queue_category"] == q) for q in QUEUES}
     longest = max((c.duration_s for c in offered), default=0.0)
     for left in selection.left_out:
-        queue = left.stratum.removeprefix("queue_category=")
+        queue = left.stratum.removeprefix("queue_category:")
         assert taken[queue] >= max(taken.values()) - longest
 
 

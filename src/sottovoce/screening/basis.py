@@ -15,7 +15,7 @@ from sottovoce.domain.consent import LawfulBasis
 from sottovoce.domain.outcome import Reason
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.policy.model import Basis
-from sottovoce.screening.rule import Answer, ScreeningContext, passed, withheld
+from sottovoce.screening.rule import Answer, ScreeningContext, code, passed, withheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class BasisStands:
         flaw = self._flaw(basis)
         if flaw:
             return withheld(Reason.NO_LAWFUL_BASIS, **facts, flaw=flaw)
-        return passed(**facts, assessment=basis.assessment or "")
+        return passed(**facts, assessment=code(basis.assessment))
 
     def _flaw(self, basis: Basis) -> str:
         """A code for what an assessment lacks; empty when nothing, or when none is needed."""

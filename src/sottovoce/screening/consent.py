@@ -24,7 +24,7 @@ from sottovoce.domain.outcome import Reason
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.policy.model import Consent
 from sottovoce.screening.attributes import Said, raised, values_of
-from sottovoce.screening.rule import Answer, ScreeningContext, passed, withheld
+from sottovoce.screening.rule import Answer, ScreeningContext, code, passed, withheld
 
 
 def read_consent(metadata: RecordingMetadata, policy: Consent) -> ConsentRecord:
@@ -72,7 +72,7 @@ class ConsentStands:
         reason = _objection(record)
         if reason is None and context.policy.lawful_basis.basis is LawfulBasis.CONSENT:
             reason = _missing(record)
-        facts = {"consent": record.state.value, "participants": record.participants, "wording": record.wording or ""}
+        facts = {"consent": record.state.value, "participants": record.participants, "wording": code(record.wording)}
         return passed(**facts) if reason is None else withheld(reason, **facts)
 
 

@@ -26,7 +26,7 @@ class MetadataComplete:
 
     def check(self, metadata: RecordingMetadata, context: ScreeningContext) -> Answer:  # noqa: ARG002 -- the metadata says it all
         missing = _missing(metadata)
-        return withheld(Reason.METADATA_INCOMPLETE, missing=",".join(missing)) if missing else passed()
+        return withheld(Reason.METADATA_INCOMPLETE, missing="+".join(missing)) if missing else passed()
 
 
 def _missing(metadata: RecordingMetadata) -> list[str]:
@@ -127,7 +127,7 @@ class FileReady:
         state = metadata.file_state
         if state is None:
             unstated = _has_states(metadata, context.policy)
-            return withheld(Reason.FILE_STATE, file_state="") if unstated else passed()
+            return withheld(Reason.FILE_STATE, file_state=code(None)) if unstated else passed()
         ready = {s.casefold() for s in context.policy.exclusions.file_states}
         return passed() if state.casefold() in ready else withheld(Reason.FILE_STATE, file_state=code(state))
 

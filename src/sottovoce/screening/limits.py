@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sottovoce.domain.outcome import Reason
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.policy.model import Exclusions
-from sottovoce.screening.rule import Answer, ScreeningContext, code, passed, withheld
+from sottovoce.screening.rule import UNKNOWN, Answer, ScreeningContext, code, passed, withheld
 from sottovoce.screening.strata import category_of
 
 
@@ -91,7 +91,7 @@ class LanguageAllowed:
 
     def check(self, metadata: RecordingMetadata, context: ScreeningContext) -> Answer:
         if not metadata.language:
-            return passed(language="unstated")
+            return passed(language=UNKNOWN)
         tag = metadata.language.strip().replace("_", "-").casefold()
         fits = any(_in_range(tag, allowed.casefold()) for allowed in context.policy.exclusions.languages_allowed)
         return passed(language=code(tag)) if fits else withheld(Reason.LANGUAGE_NOT_ALLOWED, language=code(tag))

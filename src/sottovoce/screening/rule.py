@@ -9,6 +9,7 @@ through before) is looked up once and handed over as a `ScreeningContext`, so th
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,14 +47,23 @@ def withheld(reason: Reason, **facts: Fact) -> Withheld:
     return Withheld(reason=reason, evidence=facts)
 
 
-CODE = re.compile(r"\w[\w+./-]{0,39}")
-LONG_NUMBER = re.compile(r"\d{5}")
+UNKNOWN = "unknown"
+CODE = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,39}")
+MAX_DIGITS = 6
+"""Seven digits are a telephone number somewhere; a ledger entry refuses them too."""
 
 
 def code(text: str | None) -> str:
-    """A source's own word, fit for evidence: in lower case, or `other` where it might say more than a code."""
-    word = (text or "").strip().casefold()
-    return word if not word or (CODE.fullmatch(word) and not LONG_NUMBER.search(word)) else "other"
+    """A source's own word, fit for evidence: a short code in lower case without accents.
+
+    `unknown` for nothing; `other` for what might say more than a code does.
+    """
+    plain = unicodedata.normalize("NFKD", text or "").encode("ascii", "ignore").decode()
+    word = "-".join(plain.casefold().split())
+    if not word:
+        return UNKNOWN if not (text or "").strip() else "other"
+    fits = CODE.fullmatch(word) and sum(letter.isdigit() for letter in word) <= MAX_DIGITS
+    return word if fits else "other"
 
 
 Question = tuple[str, Callable[[], Answer]]
@@ -63,11 +73,11 @@ Question = tuple[str, Callable[[], Answer]]
 def ask(questions: Iterable[Question], *, before: Evidence | None = None) -> Answer:
     """Every question in order until one refuses; none at all is a refusal.
 
-    The evidence gathers what every asked question said, after what was known `before`, with their names
-    in `rules` and the last one asked in `decided_by`.
+    The evidence gathers what every asked question said, after what was known `before`; `rules` has their
+    names, joined by `+`, and `decided_by` the last one asked.
     """
     facts = dict(before or {})
-    asked = [name for name in str(facts.get("rules", "")).split(",") if name]
+    asked = str(facts["rules"]).split("+") if facts else []
     answer: Answer = withheld(Reason.NO_LAWFUL_BASIS)
     for name, question in questions:
         asked.append(name)
@@ -75,7 +85,7 @@ def ask(questions: Iterable[Question], *, before: Evidence | None = None) -> Ans
         facts |= answer.evidence
         if isinstance(answer, Withheld):
             break
-    facts |= {"rules": ",".join(asked), "decided_by": asked[-1] if asked else "nothing_asked"}
+    facts |= {"rules": "+".join(asked or ["none"]), "decided_by": asked[-1] if asked else "none"}
     return replace(answer, evidence=facts)
 
 

@@ -16,12 +16,14 @@ import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 
 from sottovoce.domain.outcome import Reason
 from sottovoce.policy.model import MinimumShare
 from sottovoce.policy.model import Selection as Wanted
-from sottovoce.screening.strata import UNKNOWN, canonical, label
+from sottovoce.screening.rule import UNKNOWN
+from sottovoce.screening.strata import canonical, label
 
 HOUR_S = 3600.0
 ROUNDING_S = 1e-6
@@ -44,10 +46,19 @@ class LeftOut:
     reason: Reason = Reason.NOT_SELECTED
 
 
+class Kind(StrEnum):
+    """What a shortage is of."""
+
+    TARGET = "target"
+    SHARE = "share"
+    STRATUM = "stratum"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortage:
-    """What was wanted of a stratum, a minimum share or the whole (`target`), and what could be had."""
+    """Hours that were wanted of the whole, a minimum share or a stratum, and those that could be had."""
 
+    kind: Kind
     of: str
     wanted_h: float
     chosen_h: float
@@ -140,7 +151,7 @@ def _is_of(candidate: Candidate, share: MinimumShare) -> bool:
 
 
 def _of_target(draw: _Draw) -> Iterator[Shortage]:
-    yield from _short("target", draw.target_s, _seconds(draw.chosen.values()))
+    yield from _short(Kind.TARGET, "target", draw.target_s, _seconds(draw.chosen.values()))
 
 
 def _of_shares(draw: _Draw) -> Iterator[Shortage]:
@@ -148,7 +159,10 @@ def _of_shares(draw: _Draw) -> Iterator[Shortage]:
     whole_s = max(draw.target_s, _seconds(draw.chosen.values()))
     for share in draw.wanted.minimum_shares:
         chosen_s = _seconds(c for c in draw.chosen.values() if _is_of(c, share))
-        yield from _short(f"{share.dimension}={share.value} share", share.share * whole_s, chosen_s)
+        value = canonical(share.dimension, share.value)
+        yield from _short(
+            Kind.SHARE, label({share.dimension: value}, [share.dimension]), share.share * whole_s, chosen_s
+        )
 
 
 def _of_strata(draw: _Draw, left: Iterable[Candidate]) -> Iterator[Shortage]:
@@ -157,12 +171,12 @@ def _of_strata(draw: _Draw, left: Iterable[Candidate]) -> Iterator[Shortage]:
     more = {label(c.values, draw.wanted.stratify_by) for c in left}
     for stratum in strata:
         if stratum not in more:
-            yield from _short(stratum, draw.target_s / len(strata), draw.taken_s.get(stratum, 0.0))
+            yield from _short(Kind.STRATUM, stratum, draw.target_s / len(strata), draw.taken_s.get(stratum, 0.0))
 
 
-def _short(of: str, wanted_s: float, chosen_s: float) -> Iterator[Shortage]:
+def _short(kind: Kind, of: str, wanted_s: float, chosen_s: float) -> Iterator[Shortage]:
     if chosen_s < wanted_s - ROUNDING_S:
-        yield Shortage(of=of, wanted_h=wanted_s / HOUR_S, chosen_h=chosen_s / HOUR_S)
+        yield Shortage(kind=kind, of=of, wanted_h=wanted_s / HOUR_S, chosen_h=chosen_s / HOUR_S)
 
 
 def _seconds(candidates: Iterable[Candidate]) -> float:

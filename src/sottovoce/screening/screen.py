@@ -102,7 +102,7 @@ class Screener:
         since; then the sound's own length and digest are checked.
         """
         if admission.policy_digest != self._digest:
-            return withheld(Reason.NO_LAWFUL_BASIS, rules="", decided_by="policy_digest")
+            return withheld(Reason.NO_LAWFUL_BASIS, rules="policy_digest", decided_by="policy_digest")
         again = self.admit(captured.metadata)
         if isinstance(again, Withheld):
             return again
@@ -142,7 +142,7 @@ def _form(captured: Captured, admission: Admission, evidence: Evidence) -> Admit
         media=captured.media,
         sound=captured.sound,
         format=captured.format,
-        admission=replace(admission, rules=tuple(str(evidence["rules"]).split(","))),
+        admission=replace(admission, rules=tuple(str(evidence["rules"]).split("+"))),
         digest=captured.digest,
     )
 

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.policy.model import Dimension, Policy
-from sottovoce.screening.rule import code
+from sottovoce.screening.rule import UNKNOWN, code
 
-UNKNOWN = "unknown"
 SEASONS = ("winter", "spring", "summer", "autumn")
 BANDS = ((30, "0-30"), (60, "30-60"), (120, "60-120"), (180, "120-180"), (300, "180-300"))
 """Upper bounds in seconds, exclusive; from 300 s on it is `300+`."""
@@ -57,7 +56,7 @@ def value_of(metadata: RecordingMetadata, dimension: Dimension, policy: Policy) 
             value = metadata.device
         case "accent_region":
             value = metadata.accent_region
-    return canonical(dimension, value or "") or UNKNOWN
+    return canonical(dimension, value or "")
 
 
 def canonical(dimension: Dimension, value: str) -> str:
@@ -65,7 +64,7 @@ def canonical(dimension: Dimension, value: str) -> str:
     plain = value.strip()
     if dimension == "codec":
         plain = TELEPHONY.get(plain.upper().translate(_PUNCTUATION), plain)
-    return code(plain.replace(" ", "-"))
+    return code(plain)
 
 
 def _season(started_at: datetime | None) -> str | None:
@@ -83,5 +82,5 @@ def _band(duration_s: float | None) -> str | None:
 
 
 def label(values: Mapping[str, str], dimensions: Iterable[str]) -> str:
-    """A stratum's name for people: `queue_category=billing,year=2025`."""
-    return ",".join(f"{d}={values.get(d, UNKNOWN)}" for d in dimensions)
+    """A stratum's name, for people and ledgers: `queue_category:billing/year:2025`."""
+    return "/".join(f"{d}:{values.get(d, UNKNOWN)}" for d in dimensions)

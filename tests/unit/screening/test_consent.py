@@ -104,7 +104,7 @@ def test_consent_before_any_wording_named_ai_does_not_count(call, policy):
     """Consent to a prompt that did not yet name AI training is not consent to it."""
     answer = _check(call, policy, YES, consent={"wordings": [{"version": "w9", "effective": "2025-07-01"}]})
     assert answer == Withheld(
-        reason=Reason.CONSENT_BEFORE_WORDING, evidence={"consent": "given", "participants": 1, "wording": ""}
+        reason=Reason.CONSENT_BEFORE_WORDING, evidence={"consent": "given", "participants": 1, "wording": "unknown"}
     )
     none_at_all = _check(call, policy, YES, consent={})
     assert isinstance(none_at_all, Withheld)

@@ -37,7 +37,7 @@ def verdict(rule, metadata, policy, *, processed=False):
         ({"duration_s": float("nan")}, "duration_s"),
         ({"duration_s": float("inf")}, "duration_s"),
         ({"duration_s": -1.0}, "duration_s"),
-        ({"started_at": None, "duration_s": None}, "started_at,duration_s"),
+        ({"started_at": None, "duration_s": None}, "started_at+duration_s"),
     ],
 )
 def test_incomplete_metadata(call, policy, facts, missing):

@@ -17,16 +17,16 @@ def test_a_plan_tells_what_and_why_not(call, screener):
     wanted = Wanted(target_hours=0.1)
     report = plan(recordings, screener=screener(selection={"target_hours": 0.1}), wanted=wanted)
     assert report.considered == 9
-    assert [t.stratum for t in report.taken] == ["queue_category=billing", "queue_category=sales"] * 2
+    assert [t.stratum for t in report.taken] == ["queue_category:billing", "queue_category:sales"] * 2
     assert report.taken[0].admission.stratum == {"queue_category": "billing"}
     assert report.reasons == {Reason.NOT_SELECTED: 2, Reason.TOO_SHORT: 2, Reason.CONSENT_ABSENT: 1}
     assert [(s.stratum, s.admitted, s.chosen) for s in report.strata] == [
-        ("queue_category=billing", 4, 2),
-        ("queue_category=sales", 2, 2),
+        ("queue_category:billing", 4, 2),
+        ("queue_category:sales", 2, 2),
     ]
     assert report.shortages == ()
     not_selected = [n for n in report.not_taken if n.reason is Reason.NOT_SELECTED]
-    assert not_selected[0].evidence == {"decided_by": "selection", "stratum": "queue_category=billing"}
+    assert not_selected[0].evidence == {"decided_by": "selection", "stratum": "queue_category:billing"}
 
 
 def test_a_plan_is_plain_json(call, screener):
@@ -35,6 +35,6 @@ def test_a_plan_is_plain_json(call, screener):
     text = json.dumps(report.as_json())
     told = json.loads(text)
     assert told["reasons"] == {"CONSENT_ABSENT": 1}
-    assert told["taken"] == [{"key": "k1", "duration_s": 90.0, "stratum": "queue_category=billing"}]
+    assert told["taken"] == [{"key": "k1", "duration_s": 90.0, "stratum": "queue_category:billing"}]
     assert told["shortages"][0]["of"] == "target"
     assert "c1" not in text

@@ -26,13 +26,13 @@ def _ask(call, policy, *rules):
 def test_no_rules_refuse(call, policy):
     """A screen without rules lets nothing through."""
     answer = _ask(call, policy)
-    assert answer == Withheld(reason=Reason.NO_LAWFUL_BASIS, evidence={"rules": "", "decided_by": "nothing_asked"})
+    assert answer == Withheld(reason=Reason.NO_LAWFUL_BASIS, evidence={"rules": "none", "decided_by": "none"})
 
 
 def test_all_pass_together(call, policy):
     """Every rule's facts are kept, and their names in the order they were asked."""
     answer = _ask(call, policy, Fixed(name="a", answer=passed(x=1)), Fixed(name="b", answer=passed(y=2)))
-    assert answer == Passed(value=None, evidence={"x": 1, "y": 2, "rules": "a,b", "decided_by": "b"})
+    assert answer == Passed(value=None, evidence={"x": 1, "y": 2, "rules": "a+b", "decided_by": "b"})
 
 
 def test_the_first_refusal_decides(call, policy):
@@ -40,7 +40,7 @@ def test_the_first_refusal_decides(call, policy):
     never = Fixed(name="c", answer=None)
     refusal = Fixed(name="b", answer=withheld(Reason.TOO_SHORT, y=2))
     answer = _ask(call, policy, Fixed(name="a", answer=passed(x=1)), refusal, never)
-    assert answer == Withheld(reason=Reason.TOO_SHORT, evidence={"x": 1, "y": 2, "rules": "a,b", "decided_by": "b"})
+    assert answer == Withheld(reason=Reason.TOO_SHORT, evidence={"x": 1, "y": 2, "rules": "a+b", "decided_by": "b"})
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,12 @@ def test_the_first_refusal_decides(call, policy):
     [
         ("ARCHIVED", "archived"),
         (" us-east-1 ", "us-east-1"),
-        (None, ""),
-        ("call me at noon", "other"),
+        (None, "unknown"),
+        ("  ", "unknown"),
+        ("São Paulo", "sao-paulo"),
+        ("北京", "other"),
+        ("name, surname", "other"),
+        ("LIA-2025-0001", "other"),
         ("a" * 41, "other"),
         ("x13175550100", "other"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from sottovoce.domain.outcome import Reason
 from sottovoce.policy.model import Selection as Wanted
-from sottovoce.screening.sampler import Candidate, Shortage, select
+from sottovoce.screening.sampler import Candidate, Kind, Shortage, select
 
 
 def calls(prefix, count, seconds=36.0, **values):
@@ -34,7 +34,9 @@ def test_a_short_stratum_is_named_and_made_up_for():
     offered = calls("a", 900, queue_category="a") + calls("z", 10, queue_category="z")
     selection = select(offered, Wanted(target_hours=1.0))
     assert hours_of(selection, "queue_category") == {"a": 0.9, "z": 0.1}
-    assert selection.shortages == (Shortage(of="queue_category=z", wanted_h=0.5, chosen_h=pytest.approx(0.1)),)
+    assert selection.shortages == (
+        Shortage(kind=Kind.STRATUM, of="queue_category:z", wanted_h=0.5, chosen_h=pytest.approx(0.1)),
+    )
     assert selection.shortages[0].missing_h == pytest.approx(0.4)
 
 
@@ -54,7 +56,7 @@ def test_a_share_that_cannot_be_had_is_a_shortage():
     offered = calls("g", 10, queue_category="a", codec="g711") + calls("o", 90, queue_category="a", codec="opus")
     selection = select(offered, wanted)
     assert selection.hours == pytest.approx(0.5)
-    assert [s.of for s in selection.shortages] == ["codec=g711 share"]
+    assert [s.of for s in selection.shortages] == ["codec:g711"]
     assert selection.shortages[0].missing_h == pytest.approx(0.15)
 
 
@@ -63,7 +65,7 @@ def test_too_few_recordings_are_a_shortage_of_the_target():
     selection = select(calls("a", 5, queue_category="a"), Wanted(target_hours=1.0))
     assert len(selection.chosen) == 5
     assert selection.left_out == ()
-    assert [s.of for s in selection.shortages] == ["target", "queue_category=a"]
+    assert [s.of for s in selection.shortages] == ["target", "queue_category:a"]
 
 
 def test_nothing_offered():
@@ -77,7 +79,7 @@ def test_the_left_out_have_a_reason_and_a_stratum():
     """Who is not chosen is NOT_SELECTED, in its stratum."""
     selection = select(calls("a", 200, queue_category="a"), Wanted(target_hours=1.0))
     assert len(selection.chosen) == 100
-    assert {(left.reason, left.stratum) for left in selection.left_out} == {(Reason.NOT_SELECTED, "queue_category=a")}
+    assert {(left.reason, left.stratum) for left in selection.left_out} == {(Reason.NOT_SELECTED, "queue_category:a")}
 
 
 def test_another_seed_chooses_afresh():

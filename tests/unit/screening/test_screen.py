@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from sottovoce.custody.entry import check_facts
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.consent import ConsentState, LawfulBasis, Purpose
 from sottovoce.domain.outcome import Passed, Reason, Withheld
@@ -18,8 +19,8 @@ from sottovoce.screening.screen import utc_today
 from sottovoce.testing.known import KnownInMemory
 
 RULES = (
-    "lawful_basis,consent,metadata_complete,legal_hold,payment,sensitive_queue,test_number,file_state,"
-    "length,queue,skills,language,residency,not_processed"
+    "lawful_basis+consent+metadata_complete+legal_hold+payment+sensitive_queue+test_number+file_state+"
+    "length+queue+skills+language+residency+not_processed"
 )
 
 
@@ -45,7 +46,7 @@ def test_an_admission_says_why(call, screener):
     assert (admission.consent.state, admission.consent.wording) == (ConsentState.GIVEN, "w1")
     assert admission.assessment is None
     assert admission.policy_digest == "d" * 64
-    assert ",".join(admission.rules) == RULES == answer.evidence["rules"]
+    assert "+".join(admission.rules) == RULES == answer.evidence["rules"]
     assert admission.stratum == {"queue_category": "billing"}
 
 
@@ -95,13 +96,15 @@ def test_a_withdrawal_is_heard_before_already_processed(call, screener):
 
 
 def test_evidence_carries_no_identifiers(call, screener):
-    """Numbers, ids and names of a call occur in no decision about it."""
+    """Numbers, ids and names of a call occur in no decision about it, and the ledger takes every fact."""
     metadata = call(
         {"aiTrainingConsent": "true", "paymentCaptured": "4716 9"},
         dnis="tel:+13175550100",
         conversation_id="conversation-77",
         customer_token="token-88",
     )
+    for told in (screener().admit(metadata), screener().admit(call()), *screener().explain(metadata)):
+        check_facts(told.evidence)
     text = repr(screener().admit(metadata)) + repr(screener().explain(metadata))
     assert not [secret for secret in ("4716", "5550100", "conversation-77", "token-88") if secret in text]
 
@@ -109,7 +112,7 @@ def test_evidence_carries_no_identifiers(call, screener):
 def test_explain_asks_every_rule(call, screener):
     """`policy explain` hears every rule's own answer, also after the one that decides."""
     told = screener().explain(call({}, duration_s=5.0))
-    assert ",".join(answer.rule for answer in told) == RULES
+    assert "+".join(answer.rule for answer in told) == RULES
     refusals = {answer.rule: answer.reason for answer in told if not answer.passes}
     assert refusals == {"consent": Reason.CONSENT_ABSENT, "length": Reason.TOO_SHORT}
 
@@ -128,9 +131,10 @@ def test_the_form_admitted(call, screener):
     assert isinstance(answer, Passed)
     assert answer.value.digest == sound.digest
     assert answer.value.sound is sound.sound
-    heard = ",same_recording,declared_length,true_length,new_sound"
-    assert answer.evidence["rules"] == RULES + heard == ",".join(answer.value.admission.rules)
+    heard = "+same_recording+declared_length+true_length+new_sound"
+    assert answer.evidence["rules"] == RULES + heard == "+".join(answer.value.admission.rules)
     assert answer.evidence["decided_by"] == "new_sound"
+    check_facts(answer.evidence)
 
 
 @pytest.mark.parametrize(

@@ -61,5 +61,5 @@ def test_only_the_dimensions_that_policy_names(call, policy):
 
 def test_names_for_people():
     """A stratum's label lists its dimensions in the policy's order."""
-    assert label({"year": "2025", "codec": "g711"}, ("codec", "season")) == "codec=g711,season=unknown"
+    assert label({"year": "2025", "codec": "g711"}, ("codec", "season")) == "codec:g711/season:unknown"
     assert canonical("codec", "g-711") == canonical("codec", "PCMU") == "g711"
