@@ -1,0 +1,231 @@
+"""Carries one recording from admission to seal, in memory, and concludes it once.
+
+Nothing is stored before the seal: a crash leaves at most ciphertext under a key that the next try
+uses again. Every doubt is an answer (`Withheld`), every error has a reason, and both end as one outcome
+row that commits with its ledger entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sottovoce.custody.entry import Action
+from sottovoce.custody.registry import Registry
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.outcome import Evidence, Fact, OutcomeStatus, Passed, Withheld
+from sottovoce.domain.recording import (
+    Admission,
+    Admitted,
+    Anonymized,
+    Captured,
+    RecordingMetadata,
+    Sealed,
+    Verified,
+)
+from sottovoce.domain.sound import Media, MediaFormat, Sound
+from sottovoce.errors import RecordingErased, SottovoceError
+from sottovoce.pipeline.journal import Journal
+from sottovoce.pipeline.lines import Line
+from sottovoce.pipeline.package import Part
+from sottovoce.pipeline.reasons import reason_for, status_for
+from sottovoce.pipeline.refs import StepError
+from sottovoce.sources.capture import capture
+from sottovoce.sources.protocol import Source
+
+
+ERASED = "erased"
+
+
+class Screen(Protocol):
+    def admit(self, metadata: RecordingMetadata) -> Passed[Admission] | Withheld: ...
+
+    def admitted(self, captured: Captured, admission: Admission) -> Passed[Admitted] | Withheld: ...
+
+
+class Redact(Protocol):
+    def redact(self, admitted: Admitted) -> Passed[Verified] | Withheld: ...
+
+
+class Disguise(Protocol):
+    def disguise(self, verified: Verified) -> Anonymized: ...
+
+
+class Pack(Protocol):
+    def pack(self, anonymized: Anonymized) -> Mapping[Part, Confidential[bytes]]: ...
+
+
+class Seal(Protocol):
+    def seal_recording(
+        self, anonymized: Anonymized, objects: Mapping[Part, Confidential[bytes]], facts: Evidence
+    ) -> Sealed: ...
+
+    def discard(self, key: str) -> None:
+        """Take back what was sealed for a recording that did not end as sealed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The rooms a recording passes, as the house composed them."""
+
+    sources: Mapping[str, Source]
+    decode: Callable[[Media], tuple[Sound, MediaFormat]]
+    screen: Screen
+    redact: Redact
+    disguise: Disguise
+    pack: Pack
+    vault: Seal
+
+
+class Carrier:
+    """The engine's `Task`: idempotent, and raises StepError only."""
+
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        registry: Registry,
+        lines: Mapping[str, Line],
+        policy_digest: str,
+        actor: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._rooms = rooms
+        self._registry = registry
+        self._lines = lines
+        self._policy_digest = policy_digest
+        self._actor = actor
+        self._clock = clock
+
+    def carry(self, line: str, key: str) -> str:
+        """The outcome's status. StepError, retryable, when trying again may help; nothing is concluded then."""
+        return self._stepwise(key, lambda: self._journey(line, key))
+
+    def close(self, line: str, key: str, code: str) -> str:
+        """Conclude as quarantined (or excluded) for the reason behind a code."""
+        refusal = Withheld(reason=reason_for(code), evidence={"code": code})
+        return self._stepwise(key, lambda: self._conclude(self._journal(line, key), refusal))
+
+    def _stepwise(self, key: str, work: Callable[[], str]) -> str:
+        """A recording erased meanwhile ends as that, and what was sealed of it goes again."""
+        try:
+            return work()
+        except RecordingErased:
+            self._rooms.vault.discard(key)
+            return ERASED
+        except SottovoceError as error:
+            raise StepError(error.code, retryable=error.retryable) from None
+
+    def _journey(self, line: str, key: str) -> str:
+        ended = self._registry.outcome(line, key)
+        if ended:
+            return ended.status.value
+        journal = self._journal(line, key)
+        _, metadata = self._registry.recall(key)
+        try:
+            answer = self._walk(journal, metadata)
+        except SottovoceError as error:
+            if error.retryable:
+                raise
+            answer = Withheld(reason=reason_for(error.code), evidence={"code": error.code})
+        return self._conclude(journal, answer)
+
+    def _walk(self, journal: Journal, metadata: RecordingMetadata) -> Passed[Sealed] | Withheld:
+        """Door by door; the first that withholds ends the journey."""
+        admission = self._rooms.screen.admit(metadata)
+        if isinstance(admission, Withheld):
+            return admission
+        journal.note(Action.RECORDING_DECIDED, admission.evidence, outcome="admitted")
+        admitted = self._fetch(journal, metadata, admission.value)
+        if isinstance(admitted, Withheld):
+            return admitted
+        verified = self._rooms.redact.redact(admitted.value)
+        if isinstance(verified, Withheld):
+            return verified
+        self._note_redaction(journal, verified)
+        return Passed(value=self._seal(journal, verified.value))
+
+    def _fetch(
+        self, journal: Journal, metadata: RecordingMetadata, admission: Admission
+    ) -> Passed[Admitted] | Withheld:
+        media = self._rooms.sources[metadata.ref.source].fetch(metadata.ref, metadata)
+        sound, form = self._rooms.decode(media)
+        captured = capture(metadata, media, sound, form)
+        facts: dict[str, Fact] = {
+            "digest": captured.digest,
+            "container": form.container,
+            "codec": form.codec,
+            "rate": form.rate,
+            "channels": sound.channels,
+            "ms": round(sound.duration_s * 1000),
+        }
+        journal.note(Action.RECORDING_FETCHED, facts)
+        journal.facts |= {"media": captured.digest, "ms": facts["ms"], "channels": sound.channels, "codec": form.codec}
+        return self._rooms.screen.admitted(captured, admission)
+
+    def _note_redaction(self, journal: Journal, verified: Passed[Verified]) -> None:
+        form = verified.value
+        removed = removed_ms(form)
+        heard = {"engine": form.transcript.engine, "model": form.transcript.model_digest}
+        journal.note(Action.RECORDING_HEARD, {**heard, "language": form.transcript.language})
+        journal.note(
+            Action.RECORDING_REDACTED,
+            {
+                "spans": len(form.plan.spans),
+                "fill": form.plan.fill.value,
+                "predecessor": form.admitted.digest,
+                **removed,
+            },
+        )
+        journal.note(Action.RECORDING_VERIFIED, {**form.verification, "digest": form.digest})
+        journal.facts |= {"spans": len(form.plan.spans), **removed}
+
+    def _seal(self, journal: Journal, verified: Verified) -> Sealed:
+        anonymized = self._rooms.disguise.disguise(verified)
+        facts = {"method": anonymized.method, "digest": anonymized.digest}
+        journal.note(Action.RECORDING_ANONYMIZED if anonymized.waiver is None else Action.STEP_WAIVED, facts)
+        journal.facts |= {"method": anonymized.method}
+        sealed = self._rooms.vault.seal_recording(anonymized, self._rooms.pack.pack(anonymized), dict(journal.facts))
+        journal.note(Action.RECORDING_SEALED, {"objects": len(sealed.objects), "predecessor": sealed.predecessor})
+        return sealed
+
+    def _conclude(self, journal: Journal, answer: Passed[Sealed] | Withheld) -> str:
+        """One row, one transaction; what had ended before stays as it was."""
+        if isinstance(answer, Passed):
+            status, reason, sealed = OutcomeStatus.SEALED, None, answer.value
+        else:
+            status, reason, sealed = status_for(answer.reason), answer.reason, None
+            journal.note(_ACTIONS[status], answer.evidence, outcome=reason.value)
+        wrote = self._registry.conclude(
+            journal.line, journal.key, status, reason, sealed, facts=journal.facts, entries=journal.entries()
+        )
+        if wrote:
+            if sealed is None:
+                self._rooms.vault.discard(journal.key)
+            return status.value
+        ended = self._registry.outcome(journal.line, journal.key)
+        return ended.status.value if ended else status.value
+
+    def _journal(self, line: str, key: str) -> Journal:
+        purpose = self._lines[line].purpose.value
+        return Journal(
+            line=line, key=key, actor=self._actor, purpose=purpose, policy=self._policy_digest, clock=self._clock
+        )
+
+
+_ACTIONS = {
+    OutcomeStatus.EXCLUDED: Action.RECORDING_EXCLUDED,
+    OutcomeStatus.QUARANTINED: Action.RECORDING_QUARANTINED,
+}
+
+
+def removed_ms(verified: Verified) -> dict[str, int]:
+    """Milliseconds removed by entity, as `ms_ENTITY` in lower case; a span counts for its first finding."""
+    removed: dict[str, int] = {}
+    for planned in verified.plan.spans:
+        name = f"ms_{planned.label.rpartition('_')[0].lower()}"
+        removed[name] = removed.get(name, 0) + round(planned.span.length * 1000 / verified.plan.rate)
+    return removed

@@ -1,0 +1,92 @@
+"""Keeps one process a slot alive while there is work.
+
+A worker is a process of its own because models hold the interpreter for seconds and because a hostile
+recording may kill the process that reads it. Dead workers are started again; a slot that dies again
+and again without ever taking work (a missing model, a wrong passphrase) stops the run with its code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sottovoce.errors import EngineError
+
+QUICK_DEATH_S = 3.0
+MAX_QUICK_DEATHS = 3
+STOP_S = 40.0
+
+
+@dataclass(slots=True)
+class _Slot:
+    process: subprocess.Popen[bytes]
+    started: float
+    quick_deaths: int = 0
+
+
+class Supervisor:
+    """`command(slot)` starts a worker; its log lines go to `logs/worker-SLOT.log`."""
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[int], Sequence[str]],
+        slots: int,
+        logs: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._command = command
+        self._count = slots
+        self._logs = logs
+        self._clock = clock
+        self._slots: dict[int, _Slot] = {}
+        self.restarts = 0
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Supervisor]:
+        """Workers run inside the block and have ended after it."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for slot in range(self._count):
+            self._slots[slot] = _Slot(self._start(slot), self._clock())
+        try:
+            yield self
+        finally:
+            self._stop()
+
+    def mend(self) -> None:
+        """Start again what has died. Raises EngineError when a slot cannot stay up."""
+        for number, slot in self._slots.items():
+            if slot.process.poll() is None:
+                continue
+            quick = self._clock() - slot.started < QUICK_DEATH_S
+            deaths = slot.quick_deaths + 1 if quick or slot.process.returncode > 0 else 0
+            if deaths >= MAX_QUICK_DEATHS:
+                raise EngineError(
+                    f"worker {number} ended {deaths} times with exit code {slot.process.returncode}",
+                    hint=f"see worker-{number}.log, or run `sottovoce doctor`",
+                )
+            self._slots[number] = _Slot(self._start(number), self._clock(), deaths)
+            self.restarts += 1
+
+    def pids(self) -> tuple[int, ...]:
+        return tuple(slot.process.pid for slot in self._slots.values())
+
+    def _start(self, slot: int) -> subprocess.Popen[bytes]:
+        with (self._logs / f"worker-{slot}.log").open("ab") as log:
+            return subprocess.Popen(self._command(slot), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _stop(self) -> None:
+        for slot in self._slots.values():
+            if slot.process.poll() is None:
+                slot.process.send_signal(signal.SIGTERM)
+        for slot in self._slots.values():
+            try:
+                slot.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                slot.process.kill()
+                slot.process.wait()
