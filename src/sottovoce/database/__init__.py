@@ -1,0 +1,1 @@
+"""The registry's database: SQLite by default, PostgreSQL for many machines."""

@@ -1,0 +1,26 @@
+"""What every test may ask for: shared speech and vectors, and a throw-away PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from sottovoce.testing.postgres import postgres, postgres_server
+
+__all__ = ["postgres", "postgres_server"]
+
+settings.register_profile("sottovoce", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sottovoce")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared speech and test vectors; tests that need it skip where it is absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    path = Path(os.environ.get("SOTTOVOCE_SHARED", beside))
+    if not path.is_dir():
+        pytest.skip("needs the shared folder (SOTTOVOCE_SHARED)")
+    return path
