@@ -1,0 +1,134 @@
+"""The Merkle tree as rows: appends leaves, and answers for roots and proofs in O(log n) rows.
+
+Leaves are numbered from 0 without gaps. Beside each leaf stand the full subtrees it completed, so that
+no answer reads more than the few subtrees a range consists of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from sqlalchemy import Connection, func, insert, select, text, tuple_
+
+from sottovoce.custody.merkle import (
+    Range,
+    Subtree,
+    consistency_ranges,
+    fold,
+    grow,
+    inclusion_ranges,
+    leaf_hash,
+    subtrees,
+)
+from sottovoce.database.tables import ledger_leaves, ledger_nodes
+from sottovoce.errors import LedgerTampered
+
+WRITER_LOCK = int.from_bytes(b"svledger")
+"""PostgreSQL's advisory lock of the one writer; a sequence would leave gaps (SECURITY.md 3.3)."""
+
+_CHUNK = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """An entry's bytes, and the opaque object by which it is found again."""
+
+    data: bytes
+    object: str | None
+
+
+def lock_tree(connection: Connection) -> None:
+    """Makes this transaction the one writer. SQLite's write transactions are that from their start."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+
+
+def tree_size(connection: Connection) -> int:
+    """How many leaves there are."""
+    last = connection.execute(select(func.max(ledger_leaves.c.seq))).scalar()
+    return 0 if last is None else int(last) + 1
+
+
+def append_leaves(connection: Connection, start: int, leaves: Sequence[Leaf]) -> None:
+    """Writes the leaves after the first `start`, with every subtree that they complete."""
+    whole = subtrees(0, start)
+    peaks = [(level, value) for (_, level), value in zip(whole, _hashes(connection, whole), strict=True)]
+    leaf_rows, node_rows = [], []
+    for seq, leaf in enumerate(leaves, start):
+        hashed = leaf_hash(leaf.data)
+        leaf_rows.append({"seq": seq, "object": leaf.object, "data": leaf.data, "leaf_hash": hashed})
+        for (last, level), value in grow(peaks, seq, hashed):
+            node_rows.append({"seq": last, "level": level, "hash": value})
+    connection.execute(insert(ledger_leaves), leaf_rows)
+    if node_rows:
+        connection.execute(insert(ledger_nodes), node_rows)
+
+
+def root_at(connection: Connection, size: int) -> bytes:
+    """The root of the first `size` leaves."""
+    return fold(_hashes(connection, subtrees(0, size)))
+
+
+def inclusion_at(connection: Connection, index: int, size: int) -> tuple[bytes, ...]:
+    """The inclusion proof of a leaf in the tree of the first `size` leaves."""
+    return _proof(connection, inclusion_ranges(index, size))
+
+
+def consistency_at(connection: Connection, first: int, second: int) -> tuple[bytes, ...]:
+    """The consistency proof from the first `first` leaves to the first `second`."""
+    return _proof(connection, consistency_ranges(first, second))
+
+
+def stored_rows(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
+    """(number, entry, stored leaf hash) of every leaf in order, read in chunks.
+
+    Where the column a leaf is found by is not what the entry says, the stored hash comes out empty, so
+    that no verification passes it.
+    """
+    columns = (ledger_leaves.c.seq, ledger_leaves.c.object, ledger_leaves.c.data, ledger_leaves.c.leaf_hash)
+    rows = connection.execution_options(yield_per=_CHUNK).execute(select(*columns).order_by(ledger_leaves.c.seq))
+    for seq, found_by, data, hashed in rows:
+        data = bytes(data)
+        yield seq, data, bytes(hashed) if _says(data, found_by) else b""
+
+
+def subtrees_stand(connection: Connection) -> bool:
+    """True when the stored subtrees are exactly those that the stored leaf hashes make."""
+    order = (ledger_nodes.c.seq, ledger_nodes.c.level)
+    nodes = connection.execution_options(yield_per=_CHUNK).execute(select(*order, ledger_nodes.c.hash).order_by(*order))
+    stored = (((seq, level), bytes(value)) for seq, level, value in nodes)
+    return all(mine == theirs for mine, theirs in zip_longest(_made(connection), stored))
+
+
+def _made(connection: Connection) -> Iterator[tuple[Subtree, bytes]]:
+    peaks: list[tuple[int, bytes]] = []
+    leaves = select(ledger_leaves.c.seq, ledger_leaves.c.leaf_hash).order_by(ledger_leaves.c.seq)
+    for seq, hashed in connection.execution_options(yield_per=_CHUNK).execute(leaves):
+        yield from grow(peaks, seq, bytes(hashed))
+
+
+def _says(data: bytes, found_by: str | None) -> bool:
+    return b'"object":' not in data if found_by is None else f'"object":"{found_by}"'.encode() in data
+
+
+def _proof(connection: Connection, ranges: Sequence[Range]) -> tuple[bytes, ...]:
+    parts = [subtrees(*each) for each in ranges]
+    hashes = iter(_hashes(connection, [subtree for part in parts for subtree in part]))
+    return tuple(fold([next(hashes) for _ in part]) for part in parts)
+
+
+def _hashes(connection: Connection, wanted: Sequence[Subtree]) -> list[bytes]:
+    leaves = [last for last, level in wanted if level == 0]
+    nodes = [subtree for subtree in wanted if subtree[1] > 0]
+    found: dict[Subtree, bytes] = {}
+    if leaves:
+        at_leaf = select(ledger_leaves.c.seq, ledger_leaves.c.leaf_hash).where(ledger_leaves.c.seq.in_(leaves))
+        found.update(((row.seq, 0), bytes(row.leaf_hash)) for row in connection.execute(at_leaf))
+    if nodes:
+        at_node = select(ledger_nodes).where(tuple_(ledger_nodes.c.seq, ledger_nodes.c.level).in_(nodes))
+        found.update(((row.seq, row.level), bytes(row.hash)) for row in connection.execute(at_node))
+    if len(found) < len(wanted):
+        raise LedgerTampered("rows of the ledger's tree are missing", hint="run `sottovoce ledger verify`")
+    return [found[subtree] for subtree in wanted]
