@@ -1,0 +1,1 @@
+"""Genesys Cloud over its real API: only paths that exist, only hosts that are allowed."""

@@ -1,0 +1,111 @@
+"""One conversation as far as we may know it: who took part, in which queue, with which attributes.
+
+Attributes are set on any participant, so all of them are read. Numbers, contacts and users are held
+as Confidential here and leave as tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.recording import Participant
+from sottovoce.sources.genesys.client import GenesysClient, expect_ok
+from sottovoce.sources.genesys.parse import Json, field, moment, number, objects, strings, text, words
+from sottovoce.sources.genesys.paths import CONVERSATION, QUEUES, fill
+
+PERMISSION = "conversation:communication:view"
+_CUSTOMERS = frozenset({"customer", "external"})
+_AGENTS = frozenset({"agent", "user"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Read from the query's summary and from the conversation itself."""
+
+    id: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    """None while the call goes on."""
+    direction: str | None
+    customer: Confidential[str | None]
+    agent: Confidential[str | None]
+    dnis: str | None
+    queue_id: str | None
+    queue_name: str | None
+    skills: tuple[str, ...]
+    language: str | None
+    mos: float | None
+    participants: tuple[Participant, ...]
+
+
+def read_conversation(client: GenesysClient, summary: Json, *, attributes: frozenset[str]) -> Conversation | None:
+    """The whole of one conversation. None where the summary has no id. Raises SourceError."""
+    conversation_id = text(summary, "conversationId")
+    if conversation_id is None:
+        return None
+    answer = client.get(fill(CONVERSATION, conversationId=conversation_id))
+    detail = {} if answer.status == 404 else expect_ok(answer, permission=PERMISSION)
+    return combine(conversation_id, summary, detail, attributes=attributes)
+
+
+def combine(conversation_id: str, summary: Json, detail: object, *, attributes: frozenset[str]) -> Conversation:
+    """Both views of a conversation as one value; pure."""
+    parties = objects(field(detail, "participants"))
+    seen = objects(field(summary, "participants"))
+    sessions = [(p, s) for p in seen for s in objects(field(p, "sessions"))]
+    segments = [g for _, s in sessions for g in objects(field(s, "segments"))]
+    direction = text(summary, "originatingDirection") or _first(text(s, "direction") for _, s in sessions)
+    dialled = _first(text(s, "dnis") for _, s in sessions) or _first(text(p, "dnis") for p in parties)
+    return Conversation(
+        id=conversation_id,
+        started_at=moment(summary, "conversationStart") or moment(detail, "startTime"),
+        ended_at=moment(summary, "conversationEnd") or moment(detail, "endTime"),
+        direction=direction,
+        customer=Confidential(_customer(seen, parties, dialled if direction == "outbound" else None)),
+        agent=Confidential(_first(text(p, "userId") for p in (*seen, *parties) if text(p, "purpose") in _AGENTS)),
+        dnis=None if direction == "outbound" else dialled,
+        queue_id=_first(text(g, "queueId") for g in segments) or _first(text(p, "queueId") for p in parties),
+        queue_name=_first(text(p, "queueName") for p in parties),
+        skills=tuple(dict.fromkeys(s for g in segments for s in words(field(g, "requestedRoutingSkillIds")))),
+        language=_first(text(p, "locale") for p in parties),
+        mos=number(summary, "mediaStatsMinConversationMos"),
+        participants=tuple(_participant(p, attributes) for p in parties),
+    )
+
+
+def queue_names(client: GenesysClient) -> dict[str, str]:
+    """Queue names by id, as far as the client may see them (`routing:queue:view`)."""
+    names: dict[str, str] = {}
+    page = 1
+    while (answer := client.get(QUEUES, pageSize=100, pageNumber=page)).status == 200:
+        entities = objects(field(answer.body, "entities"))
+        names.update({i: n for e in entities if (i := text(e, "id")) and (n := text(e, "name"))})
+        if page >= (number(answer.body, "pageCount") or 1) or not entities:
+            break
+        page += 1
+    return names
+
+
+def _customer(seen: tuple[Json, ...], parties: tuple[Json, ...], dialled: str | None) -> str | None:
+    """The caller's number; on a call we made, the number dialled; else the external contact."""
+    if dialled:
+        return dialled
+    ours = [p for p in (*seen, *parties) if text(p, "purpose") in _CUSTOMERS]
+    sessions = [s for p in ours for s in objects(field(p, "sessions"))]
+    return (
+        _first(text(s, "ani") for s in sessions)
+        or _first(text(p, "ani") for p in ours)
+        or _first(text(p, "externalContactId") for p in ours)
+    )
+
+
+def _participant(party: Json, attributes: frozenset[str]) -> Participant:
+    kept = {k: v for k, v in strings(field(party, "attributes")).items() if k in attributes}
+    return Participant(purpose=text(party, "purpose") or "unknown", attributes=kept)
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((v for v in values if v), None)

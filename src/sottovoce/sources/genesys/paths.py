@@ -1,0 +1,31 @@
+"""The Genesys Cloud endpoints this project calls, as the platform's own path templates.
+
+Several guides describe endpoints that do not exist; a test holds every template here against the
+list of paths in the official SDK. Ids are checked before they become part of a path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sottovoce.errors import SourceError
+
+TOKEN = "/oauth/token"  # noqa: S105 - a path, on the login host
+DETAILS_QUERY = "/api/v2/analytics/conversations/details/query"
+CONVERSATION = "/api/v2/conversations/{conversationId}"
+RECORDING_METADATA = "/api/v2/conversations/{conversationId}/recordingmetadata"
+RECORDING = "/api/v2/conversations/{conversationId}/recordings/{recordingId}"
+QUEUES = "/api/v2/routing/queues"
+SUBJECT_ME = "/api/v2/authorization/subjects/me"
+
+API_TEMPLATES = (DETAILS_QUERY, CONVERSATION, RECORDING_METADATA, RECORDING, QUEUES, SUBJECT_ME)
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def fill(template: str, **ids: str) -> str:
+    """The path with its ids. Raises SourceError for an id that could change the path's meaning."""
+    for value in ids.values():
+        if not _ID.fullmatch(value):
+            raise SourceError("the source gave an id that cannot be one")
+    return template.format(**ids)

@@ -1,0 +1,165 @@
+"""Genesys Cloud as a source of recordings: what is there, and the sound of one of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.recording import RecordingMetadata, RecordingRef
+from sottovoce.domain.sound import Media, Role
+from sottovoce.errors import MediaGone, SourceError, SourceUnavailable
+from sottovoce.sources.genesys.client import GenesysClient
+from sottovoce.sources.genesys.conversations import Conversation, queue_names, read_conversation
+from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
+from sottovoce.sources.genesys.permissions import token_permissions
+from sottovoce.sources.genesys.query import voice_conversations
+from sottovoce.sources.genesys.recordings import Recording, await_media, is_settled, list_recordings
+from sottovoce.sources.header import channels_of, roles_for
+from sottovoce.sources.protocol import Tokenizer, agent_token, customer_token, recording_key
+
+ATTRIBUTES_LIVE = timedelta(days=60)
+"""Participant attributes, and with them consent, can be read this long (GENESYS.md 3)."""
+FORMAT = "WAV"
+
+
+class GenesysSource:
+    """The voice recordings of one organisation.
+
+    `customer_channel` is which of "0" and "1" is the customer's; `attributes` names the participant
+    attributes that are kept; `since` and `until` bound the start of the conversations.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        client: GenesysClient,
+        tokenizer: Tokenizer,
+        customer_channel: str = "1",
+        attributes: frozenset[str] = frozenset(),
+        queue_categories: Mapping[str, str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        accent_attribute: str = "accentRegion",
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._tokenizer = tokenizer
+        self._customer_channel = customer_channel
+        self._attributes = attributes
+        self._categories = dict(queue_categories or {})
+        self._since = since
+        self._until = until
+        self._accent = accent_attribute
+        self._media = MediaFetcher(http=client.media, hosts=client.hosts, timing=client.timing, max_bytes=max_bytes)
+        self._permissions: tuple[str, ...] | None = None
+
+    def close(self) -> None:
+        self._client.close()
+
+    def discover(self) -> Iterator[RecordingMetadata]:
+        """Every leg of every ended voice conversation of the period. Raises SourceError."""
+        now = self._client.timing.now()
+        since, until = self._since or now - ATTRIBUTES_LIVE, self._until or now
+        self._permissions = token_permissions(self._client)
+        names = queue_names(self._client)
+        for summary in voice_conversations(self._client, since, until):
+            conversation = read_conversation(self._client, summary, attributes=self._attributes)
+            if conversation is None or conversation.ended_at is None:
+                continue
+            settled = is_settled(conversation.ended_at, now)
+            for leg in list_recordings(self._client, conversation.id, settled=settled):
+                yield self._metadata(conversation, leg, names)
+
+    def fetch(self, ref: RecordingRef, metadata: RecordingMetadata) -> Media:
+        """The sound, one mono file a channel or one file. Raises SourceError or MediaError."""
+        conversation_id, recording_id = json.loads(ref.locator.reveal())
+        ended_at = _end(metadata)
+        uris = self._addresses(conversation_id, recording_id, ended_at)
+        parts, renewed = {}, False
+        for key in sorted(uris):
+            data = self._media.fetch(uris[key])
+            if data == EXPIRED and not renewed:
+                uris, renewed = self._addresses(conversation_id, recording_id, ended_at), True
+                data = self._media.fetch(_address(uris, key))
+            if isinstance(data, str):
+                raise SourceUnavailable("media addresses expire before they can be used", hint="check the clock")
+            parts[key] = data
+        return Media(parts={key: Confidential(data) for key, data in parts.items()}, roles=self._roles(parts))
+
+    def _addresses(
+        self, conversation_id: str, recording_id: str, ended_at: datetime | None
+    ) -> dict[str, Confidential[str]]:
+        """Fresh signed addresses by channel key, held to the three shapes the platform uses."""
+        steps = await_media(conversation_id, recording_id, ended_at=ended_at, form=FORMAT, now=self._client.timing.now)
+        uris = self._client.drive(steps).media_uris
+        if set(uris) not in ({"S"}, {"0"}, {"0", "1"}):
+            raise SourceError("a recording has channels that are not known", hint="known are 0, 1 and S")
+        return uris
+
+    def _roles(self, parts: Mapping[str, bytes]) -> dict[str, tuple[Role, ...]]:
+        counts = {key: channels_of(data) for key, data in parts.items()}
+        if set(parts) != {"0", "1"}:
+            return {k: roles_for(count, customer_channel=self._customer_channel) for k, count in counts.items()}
+        return {
+            key: (Role.CUSTOMER if key == self._customer_channel else Role.AGENT,) * (count or 1)
+            for key, count in counts.items()
+        }
+
+    def _metadata(self, call: Conversation, leg: Recording, names: Mapping[str, str]) -> RecordingMetadata:
+        queue = call.queue_name or names.get(call.queue_id or "") or call.queue_id
+        ref = RecordingRef(
+            source=self.name,
+            key=recording_key(self._tokenizer, self.name, call.id, leg.id),
+            locator=Confidential(json.dumps([call.id, leg.id])),
+        )
+        return RecordingMetadata(
+            ref=ref,
+            conversation_id=call.id,
+            recording_id=leg.id,
+            started_at=leg.started_at or call.started_at,
+            duration_s=_duration(leg.started_at, leg.ended_at) or _duration(call.started_at, call.ended_at),
+            queue=queue,
+            queue_category=self._categories.get(call.queue_id or "") or self._categories.get(queue or ""),
+            skills=call.skills,
+            language=call.language,
+            direction=call.direction,
+            dnis=call.dnis,
+            customer_token=customer_token(self._tokenizer, call.customer.reveal()),
+            agent_token=agent_token(self._tokenizer, call.agent.reveal()),
+            participants=call.participants,
+            file_state=leg.file_state,
+            region=leg.region,
+            accent_region=self._accent_of(call),
+            audio_quality=quality_of(call.mos),
+            permissions=self._permissions or (),
+        )
+
+    def _accent_of(self, call: Conversation) -> str | None:
+        return next((v for p in call.participants if (v := p.attributes.get(self._accent))), None)
+
+
+def quality_of(mos: float | None) -> str | None:
+    """Listening quality by mean opinion score: 4.0 and 3.6 bound ITU-T G.109's high and medium."""
+    if mos is None:
+        return None
+    return "good" if mos >= 4.0 else "fair" if mos >= 3.6 else "poor"
+
+
+def _duration(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start is not None and end is not None and end > start else None
+
+
+def _end(metadata: RecordingMetadata) -> datetime | None:
+    if metadata.started_at is None:
+        return None
+    return metadata.started_at + timedelta(seconds=metadata.duration_s or 0.0)
+
+
+def _address(uris: Mapping[str, Confidential[str]], key: str) -> Confidential[str]:
+    if key not in uris:
+        raise MediaGone("a channel of a recording is no longer there")
+    return uris[key]
