@@ -1,0 +1,69 @@
+"""What the key store answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.vault.key_tables import EpochState, RecordingKeyState
+from sottovoce.vault.protocol import Destruction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingKey:
+    """One recording's key, opened. `id` names it in ledgers and never changes."""
+
+    id: str
+    epoch: str
+    suite: str
+    state: RecordingKeyState
+    key: Confidential[bytes] = field(repr=False)
+
+
+class KeyFate(StrEnum):
+    """What a request to shred came to."""
+
+    SHREDDED = "shredded"
+    ALREADY = "already"
+    """It had been shredded before."""
+    NEVER = "never"
+    """There was no key; a tombstone now keeps one from being made."""
+    FROZEN = "frozen"
+    """A legal hold keeps it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shredding:
+    """The fate of each key, and whether the database's own files are known to hold no trace."""
+
+    fates: Mapping[str, KeyFate]
+    traces_gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochStatus:
+    """An epoch as `keys list` shows it."""
+
+    name: str
+    state: EpochState
+    kms: str
+    provider_key: str
+    recordings: int
+    created_ms: int
+    ended_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRoll:
+    """Survivors moved from one epoch to another. `destruction` says when older backups are dead for good.
+
+    It is None where the provider has one standing key: backups then live as long as that key.
+    """
+
+    old: str
+    new: str
+    rewrapped: int
+    destruction: Destruction | None
+    traces_gone: bool
