@@ -1,0 +1,100 @@
+"""A redacted file in the container, codec, rate, channels and length of the original (SPEC 2.4, 7.3).
+
+WAV keeps the very bytes of every sample outside the plan and FLAC the very integers; the lossy formats
+are encoded again in their own codec. Nothing but sound survives: no tags, no pictures, no other chunks.
+What was written is read back and compared before it is handed on.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from sottovoce.domain import wav
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.finding import RedactionPlan
+from sottovoce.domain.sound import MediaFormat, Sound
+from sottovoce.errors import RedactionError
+from sottovoce.redact.protocol import Codec
+from sottovoce.redact.sound import check_fits
+from sottovoce.redact.verify import inspect_file
+
+_LOSSLESS: Final = frozenset({"WAV", "FLAC"})
+_FULL_SCALE: Final = 1 << 31
+
+
+def rewrite(
+    data: Confidential[bytes],
+    original: Sound,
+    redacted: Sound,
+    plan: RedactionPlan,
+    *,
+    shape: MediaFormat,
+    codec: Codec,
+) -> Confidential[bytes]:
+    """The file with the planned stretches taken from `redacted`, checked by reading it back.
+
+    `original` and `shape` are what `codec.read` made of `data`. RedactionError when the file cannot be
+    kept to its exact length, or anything planned is still heard in it.
+    """
+    check_fits(redacted, plan)
+    match shape.container:
+        case "WAV":
+            written = Confidential(_wav(data.reveal(), redacted, plan))
+        case "FLAC":
+            written = Confidential(_flac(data.reveal(), redacted, plan))
+        case _:
+            written = codec.write(redacted, shape)
+    _check(written, original, plan, shape=shape, codec=codec)
+    return written
+
+
+def _check(
+    written: Confidential[bytes], original: Sound, plan: RedactionPlan, *, shape: MediaFormat, codec: Codec
+) -> None:
+    samples, again = codec.read(written)
+    reread = Sound(samples=samples, rate=again.rate, roles=original.roles[: len(samples)])
+    found = inspect_file(original, reread, plan, lossless=shape.container in _LOSSLESS)
+    if again != shape or not found.passes:
+        raise RedactionError(
+            "the file could not be rewritten exactly", hint="convert the recording to WAV or FLAC and redact that"
+        )
+
+
+def _wav(raw: bytes, redacted: Sound, plan: RedactionPlan) -> bytes:
+    """The samples' own bytes, patched; one data chunk, whatever there was before."""
+    layout = wav.parse(raw)
+    sound = np.frombuffer(b"".join(raw[a:b] for a, b in layout.data), dtype=np.uint8).copy()
+    grid = sound.reshape(layout.frames, layout.channels, layout.sample_bytes)
+    for p in plan.spans:
+        part = redacted.samples[p.channel, p.span.start : p.span.end]
+        coded = np.frombuffer(_coded(part, layout), dtype=np.uint8)
+        grid[p.span.start : p.span.end, p.channel] = coded.reshape(-1, layout.sample_bytes)
+    return wav.compose(layout, sound.tobytes())
+
+
+def _coded(samples: NDArray[np.float32], layout: wav.WavLayout) -> bytes:
+    out = io.BytesIO()
+    with soundfile.SoundFile(
+        out, "w", samplerate=layout.rate, channels=1, format="RAW", subtype=layout.codec, endian="LITTLE"
+    ) as target:
+        target.write(samples)
+    return out.getvalue()
+
+
+def _flac(raw: bytes, redacted: Sound, plan: RedactionPlan) -> bytes:
+    """The samples as 32-bit integers, whose upper bits are the file's own; patched and written alike."""
+    with soundfile.SoundFile(io.BytesIO(raw)) as source:
+        subtype = source.subtype
+        samples = source.read(dtype="int32", always_2d=True)
+    for p in plan.spans:
+        part = redacted.samples[p.channel, p.span.start : p.span.end].astype(np.float64)
+        whole = np.clip(np.rint(part * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+        samples[p.span.start : p.span.end, p.channel] = whole.astype(np.int32)
+    out = io.BytesIO()
+    soundfile.write(out, samples, redacted.rate, format="FLAC", subtype=subtype)
+    return out.getvalue()
