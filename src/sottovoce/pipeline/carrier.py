@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from sottovoce.custody.entry import Action
-from sottovoce.custody.registry import Registry
 from sottovoce.domain.confidential import Confidential
-from sottovoce.domain.outcome import Evidence, Fact, OutcomeStatus, Passed, Withheld
+from sottovoce.domain.outcome import Evidence, Fact, Passed, Withheld
 from sottovoce.domain.recording import (
     Admission,
     Admitted,
@@ -27,16 +25,13 @@ from sottovoce.domain.recording import (
 )
 from sottovoce.domain.sound import Media, MediaFormat, Sound
 from sottovoce.errors import RecordingErased, SottovoceError
+from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.journal import Journal
-from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.package import Part
-from sottovoce.pipeline.reasons import reason_for, status_for
-from sottovoce.pipeline.refs import StepError
+from sottovoce.pipeline.reasons import reason_for
+from sottovoce.redact.rules import RedactionRules
 from sottovoce.sources.capture import capture
 from sottovoce.sources.protocol import Source
-
-
-ERASED = "erased"
 
 
 class Screen(Protocol):
@@ -46,7 +41,7 @@ class Screen(Protocol):
 
 
 class Redact(Protocol):
-    def redact(self, admitted: Admitted) -> Passed[Verified] | Withheld: ...
+    def redact(self, admitted: Admitted, rules: RedactionRules) -> Passed[Verified] | Withheld: ...
 
 
 class Disguise(Protocol):
@@ -62,10 +57,6 @@ class Seal(Protocol):
         self, anonymized: Anonymized, objects: Mapping[Part, Confidential[bytes]], facts: Evidence
     ) -> Sealed: ...
 
-    def discard(self, key: str) -> None:
-        """Take back what was sealed for a recording that did not end as sealed."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
@@ -74,6 +65,7 @@ class Rooms:
     sources: Mapping[str, Source]
     decode: Callable[[Media], tuple[Sound, MediaFormat]]
     screen: Screen
+    rules: Callable[[RecordingMetadata], RedactionRules]
     redact: Redact
     disguise: Disguise
     pack: Pack
@@ -83,55 +75,34 @@ class Rooms:
 class Carrier:
     """The engine's `Task`: idempotent, and raises StepError only."""
 
-    def __init__(
-        self,
-        *,
-        rooms: Rooms,
-        registry: Registry,
-        lines: Mapping[str, Line],
-        policy_digest: str,
-        actor: str,
-        clock: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, *, rooms: Rooms, concluder: Concluder) -> None:
         self._rooms = rooms
-        self._registry = registry
-        self._lines = lines
-        self._policy_digest = policy_digest
-        self._actor = actor
-        self._clock = clock
+        self._concluder = concluder
+        self._registry = concluder.registry
 
     def carry(self, line: str, key: str) -> str:
         """The outcome's status. StepError, retryable, when trying again may help; nothing is concluded then."""
-        return self._stepwise(key, lambda: self._journey(line, key))
+        return self._concluder.stepwise(key, lambda: self._journey(line, key))
 
     def close(self, line: str, key: str, code: str) -> str:
         """Conclude as quarantined (or excluded) for the reason behind a code."""
-        refusal = Withheld(reason=reason_for(code), evidence={"code": code})
-        return self._stepwise(key, lambda: self._conclude(self._journal(line, key), refusal))
-
-    def _stepwise(self, key: str, work: Callable[[], str]) -> str:
-        """A recording erased meanwhile ends as that, and what was sealed of it goes again."""
-        try:
-            return work()
-        except RecordingErased:
-            self._rooms.vault.discard(key)
-            return ERASED
-        except SottovoceError as error:
-            raise StepError(error.code, retryable=error.retryable) from None
+        return self._concluder.close(line, key, code)
 
     def _journey(self, line: str, key: str) -> str:
         ended = self._registry.outcome(line, key)
         if ended:
             return ended.status.value
-        journal = self._journal(line, key)
+        journal = self._concluder.journal(line, key)
         _, metadata = self._registry.recall(key)
         try:
             answer = self._walk(journal, metadata)
+        except RecordingErased:
+            raise
         except SottovoceError as error:
             if error.retryable:
                 raise
             answer = Withheld(reason=reason_for(error.code), evidence={"code": error.code})
-        return self._conclude(journal, answer)
+        return self._concluder.conclude(journal, answer)
 
     def _walk(self, journal: Journal, metadata: RecordingMetadata) -> Passed[Sealed] | Withheld:
         """Door by door; the first that withholds ends the journey."""
@@ -142,7 +113,7 @@ class Carrier:
         admitted = self._fetch(journal, metadata, admission.value)
         if isinstance(admitted, Withheld):
             return admitted
-        verified = self._rooms.redact.redact(admitted.value)
+        verified = self._rooms.redact.redact(admitted.value, self._rooms.rules(metadata))
         if isinstance(verified, Withheld):
             return verified
         self._note_redaction(journal, verified)
@@ -181,7 +152,8 @@ class Carrier:
             },
         )
         journal.note(Action.RECORDING_VERIFIED, {**form.verification, "digest": form.digest})
-        journal.facts |= {"spans": len(form.plan.spans), **removed}
+        roles = "+".join(role.value for role in form.sound.roles)
+        journal.facts |= {"verified": True, "roles": roles, "spans": len(form.plan.spans), **removed}
 
     def _seal(self, journal: Journal, verified: Verified) -> Sealed:
         anonymized = self._rooms.disguise.disguise(verified)
@@ -191,35 +163,6 @@ class Carrier:
         sealed = self._rooms.vault.seal_recording(anonymized, self._rooms.pack.pack(anonymized), dict(journal.facts))
         journal.note(Action.RECORDING_SEALED, {"objects": len(sealed.objects), "predecessor": sealed.predecessor})
         return sealed
-
-    def _conclude(self, journal: Journal, answer: Passed[Sealed] | Withheld) -> str:
-        """One row, one transaction; what had ended before stays as it was."""
-        if isinstance(answer, Passed):
-            status, reason, sealed = OutcomeStatus.SEALED, None, answer.value
-        else:
-            status, reason, sealed = status_for(answer.reason), answer.reason, None
-            journal.note(_ACTIONS[status], answer.evidence, outcome=reason.value)
-        wrote = self._registry.conclude(
-            journal.line, journal.key, status, reason, sealed, facts=journal.facts, entries=journal.entries()
-        )
-        if wrote:
-            if sealed is None:
-                self._rooms.vault.discard(journal.key)
-            return status.value
-        ended = self._registry.outcome(journal.line, journal.key)
-        return ended.status.value if ended else status.value
-
-    def _journal(self, line: str, key: str) -> Journal:
-        purpose = self._lines[line].purpose.value
-        return Journal(
-            line=line, key=key, actor=self._actor, purpose=purpose, policy=self._policy_digest, clock=self._clock
-        )
-
-
-_ACTIONS = {
-    OutcomeStatus.EXCLUDED: Action.RECORDING_EXCLUDED,
-    OutcomeStatus.QUARANTINED: Action.RECORDING_QUARANTINED,
-}
 
 
 def removed_ms(verified: Verified) -> dict[str, int]:

@@ -27,7 +27,7 @@ from sqlalchemy import Engine as DatabaseEngine
 
 from sottovoce.errors import EngineError
 from sottovoce.pipeline import refs
-from sottovoce.pipeline.protocol import Hearts, Task
+from sottovoce.pipeline.protocol import Closes, Hearts, Task
 from sottovoce.telemetry import ExceptionsAsCodes
 
 APPLICATION = "sottovoce"
@@ -190,11 +190,11 @@ class Queue:
             hearts.bury(executor)
         return adopted
 
-    def close_given_up(self, task: Task) -> int:
+    def close_given_up(self, closer: Closes) -> int:
         """Write the outcome of recordings that killed their worker too often; answers how many."""
         jobs = [j for j in map(Job.of_id, self._list(list(GAVE_UP))) if j]
         for job in jobs:
-            task.close(job.line, job.key, "E_GAVE_UP")
+            closer.close(job.line, job.key, "E_GAVE_UP")
         return len(jobs)
 
     def purge(self, finished: Sequence[Job]) -> None:

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class Task(Protocol):
-    """The work of one durable step. Both are idempotent and answer the outcome's status."""
-
-    def carry(self, line: str, key: str) -> str:
-        """From admission to seal. Raises StepError only; retryable when trying again may help."""
+class Closes(Protocol):
+    def close(self, line: str, key: str, code: str) -> str:
+        """Conclude as quarantined what could not be carried, for the reason behind the code. Idempotent."""
         ...
 
-    def close(self, line: str, key: str, code: str) -> str:
-        """Conclude as quarantined what could not be carried, for the reason behind the code."""
+
+class Task(Closes, Protocol):
+    """The work of one durable step."""
+
+    def carry(self, line: str, key: str) -> str:
+        """From admission to seal; answers the outcome's status. Idempotent.
+
+        Raises StepError only; retryable when trying again may help.
+        """
         ...
 
 

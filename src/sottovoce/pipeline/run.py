@@ -1,0 +1,113 @@
+"""One run of a line: submit what was chosen, keep workers alive until all of it has an outcome, sum up."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sottovoce.custody.registry import Registry
+from sottovoce.custody.rows import Outcome
+from sottovoce.domain.outcome import OutcomeStatus
+from sottovoce.errors import EngineError, RecordingErased
+from sottovoce.pipeline.engine import Job, Queue
+from sottovoce.pipeline.lines import Line
+from sottovoce.pipeline.protocol import Closes
+from sottovoce.pipeline.supervisor import Supervisor
+
+TICK_S = 0.5
+SILENT_S = 60.0
+"""Well past any pause of a living worker; see Queue.adopt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run came to. Seconds are rounded to a tenth."""
+
+    seen: int
+    new: int
+    chosen: int
+    by_status: Mapping[str, int]
+    by_reason: Mapping[str, int]
+    removed_s: Mapping[str, float]
+    sealed_hours: float
+    lag_s: Mapping[str, float]
+    restarts: int
+    seconds: float = field(default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Runner:
+    """Drives the queue and the workers of this machine for one line."""
+
+    def __init__(self, *, line: Line, registry: Registry, queue: Queue, closer: Closes) -> None:
+        self._line = line
+        self._registry = registry
+        self._queue = queue
+        self._closer = closer
+
+    def submit(self, keys: Sequence[str]) -> None:
+        """Once-ever, whoever else submits the same."""
+        for key in keys:
+            generation = self._registry.generation(self._line.name, key)
+            self._queue.submit(Job(line=self._line.name, key=key, generation=generation))
+
+    def wait(
+        self, keys: Collection[str], supervisor: Supervisor, *, done: Callable[[int], None] = lambda _count: None
+    ) -> None:
+        """Until every key has its outcome. Raises EngineError when the workers cannot stay up."""
+        left = set(keys)
+        while left:
+            time.sleep(TICK_S)
+            supervisor.mend()
+            self._queue.adopt(self._registry, silent_s=SILENT_S)
+            self._queue.close_given_up(self._closer)
+            idle = not self._queue.unfinished()
+            left = {key for key in left if self._registry.outcome(self._line.name, key) is None}
+            done(len(keys) - len(left))
+            if idle and left:
+                left = self._lost(left)
+
+    def _lost(self, left: Collection[str]) -> set[str]:
+        """Nothing is queued, so what has no outcome was erased while it ran, or something is wrong."""
+        for key in left:
+            try:
+                self._registry.recall(key)
+            except RecordingErased:
+                continue
+            raise EngineError("the queue is empty and a recording has no outcome", hint="run again")
+        return set()
+
+    def purge(self) -> None:
+        """The engine forgets what has its outcome; the outcome row guards the id from now on."""
+        ended = [o.recording for o in self._registry.outcomes(self._line.name)]
+        self._queue.purge(
+            [Job(line=self._line.name, key=k, generation=self._registry.generation(self._line.name, k)) for k in ended]
+        )
+
+
+def removed_seconds(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Redacted seconds by entity over all outcomes, largest first."""
+    total: Counter[str] = Counter()
+    for outcome in outcomes:
+        for name, value in outcome.facts.items():
+            if name.startswith("ms_") and isinstance(value, int):
+                total[name.removeprefix("ms_").upper()] += value
+    return {name: round(ms / 1000, 1) for name, ms in total.most_common()}
+
+
+def lag_seconds(outcomes: Sequence[Outcome], ended_at: Mapping[str, Any]) -> dict[str, float]:
+    """From the end of the call to its seal, as P50 and P95; empty without sealed recordings."""
+    lags = sorted(
+        (outcome.at - ended_at[outcome.recording]) / timedelta(seconds=1)
+        for outcome in outcomes
+        if outcome.status is OutcomeStatus.SEALED and ended_at.get(outcome.recording) is not None
+    )
+    if not lags:
+        return {}
+    return {"p50": round(lags[len(lags) // 2], 1), "p95": round(lags[min(len(lags) - 1, int(0.95 * len(lags)))], 1)}
