@@ -160,6 +160,17 @@ def key_row(connection: Connection, tenant: str, rid: str) -> KeyRow | Tombstone
     return None if row is None else _key_row(row)
 
 
+def in_backups(connection: Connection, tenant: str, rid: str) -> bool:
+    """Whether the recording's key was wrapped by an epoch that is not destroyed yet."""
+    query = (
+        select(epochs.c.state)
+        .join(recording_keys, recording_keys.c.epoch_id == epochs.c.id)
+        .where(recording_keys.c.tenant == tenant, recording_keys.c.rid == rid)
+    )
+    state = connection.execute(query).scalar_one_or_none()
+    return state is not None and state != EpochState.DESTROYED.value
+
+
 def rows_under(connection: Connection, epoch: Epoch) -> tuple[KeyRow, ...]:
     """Every key still wrapped by the epoch."""
     rows = (_key_row(row) for row in connection.execute(_KEYS.where(recording_keys.c.epoch_id == epoch.id)))

@@ -36,9 +36,13 @@ class KeyFate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shredding:
-    """The fate of each key, and whether the database's own files are known to hold no trace."""
+    """The fate of each key, and whether the database's own files are known to hold no trace.
+
+    Those in `backed_up` open from older backups of the key store until their epoch is rolled.
+    """
 
     fates: Mapping[str, KeyFate]
+    backed_up: frozenset[str]
     traces_gone: bool
 
 

@@ -123,7 +123,8 @@ class KeyStore:
         """The same for many in one transaction: those under a legal hold are left, and said so."""
         with self._writing() as connection:
             fates = {rid: self._shred_row(connection, _recording(rid)) for rid in dict.fromkeys(rids)}
-        return Shredding(fates=fates, traces_gone=self._forget_deleted())
+            backed_up = frozenset(rid for rid in fates if tables.in_backups(connection, self._tenant, rid))
+        return Shredding(fates=fates, backed_up=backed_up, traces_gone=self._forget_deleted())
 
     def epochs(self) -> tuple[EpochStatus, ...]:
         """Every epoch, oldest first, with how many recordings it still carries."""

@@ -136,6 +136,14 @@ def test_an_erased_recording_that_never_had_a_key_gets_none_later(store):
     assert store.shred("r1").fates == {"r1": KeyFate.ALREADY}
 
 
+def test_a_shredding_says_what_older_backups_still_hold(store):
+    """Until the epoch is rolled a restored backup could open it, and the answer says so."""
+    store.get_or_create("r1")
+    assert store.shred_all(["r1", "never"]).backed_up == {"r1"}
+    store.roll_epoch("2026-11.0")
+    assert store.shred_all(["r1", "never"]).backed_up == frozenset()
+
+
 def test_a_legal_hold_keeps_the_key(store):
     """Frozen, it opens and cannot be destroyed; thawed, it can."""
     key = store.get_or_create("r1").key

@@ -1,0 +1,186 @@
+"""What every object store promises, asked of each."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import pytest
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.errors import ObjectMissing, StorageError
+from sottovoce.policy.model import Storage
+from sottovoce.testing.stores import LyingStore
+from sottovoce.vault.open_storage import open_storage
+from sottovoce.vault.protocol import ObjectLabels, ObjectStore
+from sottovoce.vault.storage import keep
+
+SECRETS = {"env:ID": Confidential("test-id"), "env:SECRET": Confidential("test-secret")}
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    server = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint):
+    boto3 = pytest.importorskip("boto3")
+    client = boto3.client(
+        "s3", endpoint_url=s3_endpoint, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y"
+    )
+    client.create_bucket(Bucket="corpus")
+    yield client
+    client.close()
+
+
+def s3_policy(endpoint, **fields) -> Storage:
+    keys = {"access_key": "env:ID", "secret_key": "env:SECRET"}
+    return Storage(**{"url": "s3://corpus/a/b", "endpoint": endpoint, "region": "us-east-1", **keys, **fields})
+
+
+@pytest.fixture(params=["file", "memory", "s3"])
+def store(request, tmp_path) -> ObjectStore:
+    if request.param == "s3":
+        request.getfixturevalue("s3_client")
+        prefix = os.urandom(4).hex()
+        policy = s3_policy(request.getfixturevalue("s3_endpoint"), url=f"s3://corpus/a/{prefix}")
+        return open_storage(policy, base=tmp_path, resolve=SECRETS.__getitem__)
+    return open_storage(Storage(url=f"{request.param}:objects"), base=tmp_path)
+
+
+def test_what_was_put_is_got(store):
+    """The same bytes, whole and in part."""
+    data = os.urandom(70_000)
+    store.put("ab/cd/ef", data)
+    assert store.get("ab/cd/ef") == data
+    assert store.get_range("ab/cd/ef", 10, 20_000) == data[10:20_000]
+    assert store.get_range("ab/cd/ef", 69_990, 80_000) == data[69_990:]
+    assert store.get_range("ab/cd/ef", 5, 5) == b""
+    assert store.exists("ab/cd/ef")
+
+
+def test_putting_again_replaces(store):
+    """A redo overwrites, also with something shorter."""
+    store.put("x", b"longer")
+    store.put("x", b"new")
+    assert store.get("x") == b"new"
+
+
+def test_what_is_not_there_is_missing(store):
+    """get and ranges say so without a retry; exists is False."""
+    assert not store.exists("no/such")
+    for ask in (lambda: store.get("no/such"), lambda: store.get_range("no/such", 0, 5)):
+        with pytest.raises(ObjectMissing) as missing:
+            ask()
+        assert not missing.value.retryable
+
+
+def test_deleting_is_idempotent(store):
+    """Gone afterwards, also when it was never there."""
+    store.put("a/b", b"1")
+    store.delete("a/b")
+    store.delete("a/b")
+    store.delete("never/there")
+    assert not store.exists("a/b")
+
+
+def test_a_listing_holds_all_below_a_prefix_and_no_more(store):
+    """Whole parts only: `ab` is not under `a`."""
+    for name in ("a/1", "a/2/3", "ab/4", "b/5"):
+        store.put(name, b"x")
+    assert sorted(store.list("a")) == ["a/1", "a/2/3"]
+    assert list(store.list("none")) == []
+
+
+def test_a_range_past_the_end_is_a_storage_error(store):
+    """Asking for what cannot be there is not answered with nothing."""
+    store.put("x", b"12345")
+    with pytest.raises(StorageError):
+        store.get_range("x", 10, 20)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/..", ".hidden", "a b", "é", "a\nb", "C:\\x"]
+)
+def test_a_name_that_leads_elsewhere_is_refused(store, name):
+    """Nothing outside the store can be named."""
+    for ask in (store.get, store.delete, store.exists, lambda n: list(store.list(n)), lambda n: store.put(n, b"x")):
+        with pytest.raises(ValueError, match="name"):
+            ask(name)
+
+
+def test_labels_never_hinder(store):
+    """A store without tags keeps the object all the same."""
+    store.put("x", b"1", labels=ObjectLabels(tags={"DataClass": "AITraining"}, metadata={"redaction-applied": "true"}))
+    assert store.get("x") == b"1"
+
+
+def test_keeping_answers_the_digest_of_what_is_there(store):
+    """SHA-256 of the bytes, as hex."""
+    assert keep(store, "x", b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert keep(store, "empty", b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+LIES = {
+    "keeps nothing": lambda data: None,
+    "keeps the first half": lambda data: data[: len(data) // 2],
+    "keeps one wrong bit": lambda data: bytes([data[0] ^ 1]) + data[1:],
+    "keeps nothing of it": lambda data: b"",
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_a_store_that_says_yes_and_keeps_something_else_is_found_out(store, lie):
+    """Success from a store is not believed until what it keeps was read back."""
+    with pytest.raises(StorageError, match="did not keep") as failure:
+        keep(LyingStore(inner=store, lie=lie), "x", b"words")
+    assert failure.value.retryable
+
+
+class TestS3:
+    """What only S3 has."""
+
+    def test_tags_and_metadata_travel_with_the_object(self, s3_endpoint, s3_client, tmp_path):
+        """DataClass and PIIStatus as tags, redaction and version as metadata, in one part and in many."""
+        store = open_storage(s3_policy(s3_endpoint), base=tmp_path, resolve=SECRETS.__getitem__)
+        tags = {"DataClass": "AITraining", "PIIStatus": "DeIdentified"}
+        metadata = {"redaction-applied": "true", "pipeline-version": "0.1.0"}
+        for size in (10, 6_000_000):
+            store.put("x", bytes(size), labels=ObjectLabels(tags=tags, metadata=metadata))
+            kept = s3_client.get_object_tagging(Bucket="corpus", Key="a/b/x")["TagSet"]
+            assert {tag["Key"]: tag["Value"] for tag in kept} == tags
+            assert s3_client.head_object(Bucket="corpus", Key="a/b/x")["Metadata"] == metadata
+
+    def test_a_kms_key_is_asked_for_in_the_request(self, s3_endpoint, s3_client, tmp_path):
+        """SSE-KMS headers, where the policy names a key."""
+        key = "arn:aws:kms:us-east-1:123456789012:key/1234"
+        store = open_storage(s3_policy(s3_endpoint, kms_key=key), base=tmp_path, resolve=SECRETS.__getitem__)
+        store.put("sse", b"1")
+        head = s3_client.head_object(Bucket="corpus", Key="a/b/sse")
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+
+    def test_a_missing_bucket_is_a_storage_error_with_a_hint(self, s3_endpoint, s3_client, tmp_path):
+        """And it repeats neither address nor answer."""
+        policy = s3_policy(s3_endpoint, url="s3://no-such-bucket")
+        store = open_storage(policy, base=tmp_path, resolve=SECRETS.__getitem__)
+        with pytest.raises(StorageError, match="no such place") as failure:
+            store.put("x", b"1")
+        assert not isinstance(failure.value, ObjectMissing)
+        assert "storage.url" in failure.value.hint
+        assert s3_endpoint not in str(failure.value)
+
+    def test_credentials_may_come_from_the_machine(self, s3_endpoint, s3_client, tmp_path, monkeypatch):
+        """Without references in the policy the environment's own credentials are used."""
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "elsewhere")
+        policy = Storage(url="s3://corpus", endpoint=s3_endpoint, region="us-east-1")
+        store = open_storage(policy, base=tmp_path)
+        store.put("plain", b"1")
+        assert store.get("plain") == b"1"
