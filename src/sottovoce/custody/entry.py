@@ -50,6 +50,7 @@ class Action(StrEnum):
     RECORDING_SEALED = "recording.sealed"
     RECORDING_EXCLUDED = "recording.excluded"
     RECORDING_QUARANTINED = "recording.quarantined"
+    RECORDING_REOPENED = "recording.reopened"
     RECORDING_DELIVERED = "recording.delivered"
     RECORDING_HELD = "recording.held"
     RECORDING_HOLD_RELEASED = "recording.hold_released"

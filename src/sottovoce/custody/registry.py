@@ -17,7 +17,7 @@ from sqlalchemy import Engine, and_, delete, select
 
 from sottovoce.custody import versions
 from sottovoce.custody.commitment import Commitment
-from sottovoce.custody.entry import Entry, check_facts
+from sottovoce.custody.entry import Action, Entry, check_facts
 from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.metadata import to_details, to_metadata
 from sottovoce.custody.records import (
@@ -223,6 +223,34 @@ class Registry:
             found = select(outcomes).where(outcomes.c.line == line)
             rows = connection.execute(found.order_by(outcomes.c.at_ms, outcomes.c.recording)).mappings().all()
         return tuple(map(outcome_of, rows))
+
+    def key_of_sound(self, line: str, digest: str) -> str | None:
+        """The recording a line has sealed whose media had this SHA-256."""
+        same = (outcomes.c.line == line, outcomes.c.status == OutcomeStatus.SEALED.value)
+        found = select(outcomes.c.recording).where(*same, outcomes.c.facts["media"].as_string() == digest)
+        with reading(self._engine) as connection:
+            return connection.execute(found.limit(1)).scalar()
+
+    def reopen(self, line: str, key: str, entries: Sequence[Entry]) -> bool:
+        """Lets a recording that was withheld be tried again; a sealed one is left alone, answering False.
+
+        The withheld outcome goes, and the entries say that it was there.
+        """
+        with writing(self._engine) as connection:
+            known_recording(connection, key)
+            withheld = (outcomes.c.line == line, outcomes.c.recording == key)
+            gone = connection.execute(
+                delete(outcomes).where(*withheld, outcomes.c.status != OutcomeStatus.SEALED.value)
+            )
+            if not gone.rowcount:
+                return False
+            self._ledger.append(connection, entries)
+        return True
+
+    def generation(self, line: str, key: str) -> int:
+        """1, and one more for each time the recording was reopened."""
+        entries = (entry for _, entry in self._ledger.entries_about(key))
+        return 1 + sum(e.action is Action.RECORDING_REOPENED and e.line == line for e in entries)
 
     def objects(self, key: str) -> tuple[StoredObject, ...]:
         """Every object ever sealed for a recording, deleted ones too."""

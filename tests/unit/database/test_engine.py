@@ -52,9 +52,8 @@ def test_a_writer_holds_the_lock_from_its_start(tmp_path: Path) -> None:
     engine = open_engine("sqlite:registry.sqlite", base=tmp_path)
     impatient = open_engine("sqlite:registry.sqlite", base=tmp_path)
     event.listen(impatient, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout = 10"))
-    with writing(engine), pytest.raises(LedgerUnavailable):
-        with writing(impatient):
-            pytest.fail("the second writer got in")
+    with writing(engine), pytest.raises(LedgerUnavailable), writing(impatient):
+        pytest.fail("the second writer got in")
     engine.dispose()
     impatient.dispose()
 

@@ -1,0 +1,45 @@
+"""The signed certificate of an erasure: what a person may keep, and check offline with `verifier.py`.
+
+A signed note: a header, one line of canonical JSON (RFC 8785), and the log key's signature. It names the
+subject by a salted commitment only. Whoever was handed the opening can show that it is theirs; from the
+certificate alone nobody can tell whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+from sottovoce.custody.erasure_report import ErasureReport
+from sottovoce.custody.note import Signer, sign_note
+from sottovoce.custody.subject import Subject
+from sottovoce.custody.verifier import CERTIFICATE_HEADER
+
+
+def sign_certificate(content: Mapping[str, Any], signer: Signer) -> str:
+    """The note of a certificate with this content."""
+    return sign_note(f"{CERTIFICATE_HEADER}\n{rfc8785.dumps(dict(content)).decode()}\n", signer)
+
+
+def certificate_content(
+    report: ErasureReport, subject: Subject, *, why: str, commitment: str, origin: str
+) -> dict[str, Any]:
+    """The certificate: counts, codes and dates; the subject as a commitment; the ledger entries that say the same."""
+    return {
+        "v": 1,
+        "id": report.id,
+        "origin": origin,
+        "at": report.at.isoformat(),
+        "why": why,
+        "subject": {"kind": subject.kind, "commitment": commitment},
+        "recordings": len(report.recordings),
+        "objects": report.objects_deleted,
+        "samples": report.samples_erased,
+        "versions": list(report.versions),
+        "refused": [{"reason": each.reason, "since": each.since.isoformat()} for each in report.refused],
+        "unreached": [each.code for each in report.unreached],
+        "remains": list(report.remains),
+        "ledger": list(report.ledger),
+    }

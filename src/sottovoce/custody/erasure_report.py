@@ -1,0 +1,54 @@
+"""What an erasure did, refused, and could not reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sottovoce.domain.confidential import Confidential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A recording that is kept, why, and since when that reason stands."""
+
+    recording: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreached:
+    """A node of a recording's lineage that could not be erased, and the code that says why."""
+
+    recording: str
+    node: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureReport:
+    """What an erasure did. Asked for again when all is done, it finds nothing and certifies nothing.
+
+    `opening` lets the subject show that the certificate is theirs; it is kept nowhere. `remains` says, in
+    codes, what copies live on for a while whatever was done here.
+    """
+
+    id: str
+    at: datetime
+    recordings: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    unreached: tuple[Unreached, ...] = ()
+    remains: tuple[str, ...] = ()
+    objects_deleted: int = 0
+    samples_erased: int = 0
+    versions: tuple[str, ...] = ()
+    ledger: tuple[int, ...] = ()
+    traces_gone: bool = True
+    certificate: str | None = None
+    opening: Confidential[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing was refused and nothing was out of reach."""
+        return not self.refused and not self.unreached
