@@ -71,8 +71,6 @@ def _snapped(span: Span, levels: Envelope, channel: int, sound: Sound) -> Span:
 def _steps(levels: Envelope, channel: int, frames: range) -> int:
     """How many frames outward the cut should move."""
     at = np.fromiter(frames, dtype=np.intp)
-    if not len(at):
-        return 0
     pauses = np.flatnonzero(levels.quiet(channel)[at])
     return int(pauses[0]) if len(pauses) else int(np.argmin(levels.levels[channel][at]))
 

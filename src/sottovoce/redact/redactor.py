@@ -19,7 +19,7 @@ from sottovoce.domain.outcome import Evidence, Passed, Reason, Withheld
 from sottovoce.domain.recording import Admitted, Redacted, Verified
 from sottovoce.domain.sound import MediaFormat, Role, Sound
 from sottovoce.domain.transcript import Transcript
-from sottovoce.errors import LanguageUnsupported, RedactionError, SottovoceError
+from sottovoce.errors import HearingError, LanguageUnsupported, RedactionError, SottovoceError
 from sottovoce.redact import evidence
 from sottovoce.redact.energy import envelope
 from sottovoce.redact.media import rewrite
@@ -127,15 +127,19 @@ class Redactor:
         return self._settle(sound, heard, (*found, *_unheard(heard)), rules)
 
     def _hear(self, sound: Sound, language: str | None) -> Transcript | Withheld:
-        heard = _asked(Reason.HEARING_FAILED, lambda: self._transcriber.transcribe(sound, language=language))
+        heard = _asked(Reason.HEARING_FAILED, lambda: self._transcript(sound, language))
         if isinstance(heard, Withheld):
             return heard
-        if not _belongs(heard, sound):
-            return Withheld(reason=Reason.HEARING_FAILED, evidence={"code": "E_TRANSCRIPT_MISMATCH"})
         if heard.language.split("-")[0] not in self._languages:
             return Withheld(reason=Reason.LANGUAGE_UNSUPPORTED, evidence={"language": heard.language})
         if not any(c.words for c in heard.channels) and (audible := _audible_s(sound)) > _AUDIBLE_S:
             return Withheld(reason=Reason.TRANSCRIPT_EMPTY, evidence={"audible_ms": round(audible * 1000)})
+        return heard
+
+    def _transcript(self, sound: Sound, language: str | None) -> Transcript:
+        heard = self._transcriber.transcribe(sound, language=language)
+        if not _belongs(heard, sound):
+            raise HearingError("the transcript is not this sound's")
         return heard
 
     def _settle(

@@ -24,6 +24,10 @@ _ALIKE: Final = 0.35
 """The bound by which the shared score calls a unit leaked."""
 _AUDIBLE: Final = 10 ** (-55 / 20)
 _LOUD_SHARE: Final = 0.1
+_SMEAR_S: Final = 0.1
+"""How far a lossy codec's block carries sound over an edge; half of the least margin around a finding."""
+_LEAST_S: Final = 0.01
+"""Less sound than this says nothing and can only resemble by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +60,17 @@ def inspect_file(original: Sound, reread: Sound, plan: RedactionPlan, *, lossles
     if original.samples.shape != reread.samples.shape or original.rate != reread.rate:
         return Inspection(same_shape=False, changed_outside=0, residual=len(plan.spans))
     outside = _changed_outside(original, reread, plan) if lossless else 0
-    residual = sum(_resembles(*_pair(original, reread, p), plan.rate) for p in plan.spans)
+    edge = 0 if lossless else round(_SMEAR_S * plan.rate)
+    residual = sum(_resembles(*_core(original, reread, p, edge), plan.rate) for p in plan.spans)
     return Inspection(same_shape=True, changed_outside=outside, residual=residual)
+
+
+def _core(
+    original: Sound, redacted: Sound, planned: PlannedSpan, edge: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    before, after = _pair(original, redacted, planned)
+    inner = slice(min(edge, len(before) // 4), len(before) - min(edge, len(before) // 4))
+    return before[inner], after[inner]
 
 
 def _pair(original: Sound, redacted: Sound, planned: PlannedSpan) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -83,6 +96,8 @@ def _replaced(before: NDArray[np.float32], after: NDArray[np.float32], plan: Red
 def _resembles(before: NDArray[np.float32], after: NDArray[np.float32], rate: int) -> bool:
     """Whether any loud tenth of a second of the original is still heard, within 30 ms."""
     width = min(len(before), round(_FRAME_S * rate))
+    if width < _LEAST_S * rate:
+        return False
     lag = min(round(_LAG_S * rate), max(1, width // 2))
     starts = range(0, len(before) - width + 1, max(1, width))
     loud = max((_rms(before[s : s + width]) for s in starts), default=0.0) * _LOUD_SHARE

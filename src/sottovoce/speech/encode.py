@@ -19,6 +19,9 @@ from sottovoce.errors import UnreadableMedia
 from sottovoce.speech import webm
 
 _BLOCK_S: Final = 10
+_COMPRESSION: Final = {"VORBIS": 0.0, "MPEG_LAYER_III": 0.1}
+"""libsndfile's scale, where 0 is the best. At its own default Vorbis couples stereo so loosely that each
+channel carries a quarter to two fifths of the other (measured on noise; 0.05 and less at 0)."""
 _CONTAINERS: Final = frozenset({"FLAC", "OGG", "MP3"})
 
 
@@ -43,7 +46,14 @@ def _written(sound: Sound, *, container: str, codec: str) -> bytes:
     endian = "LITTLE" if container == "RAW" else None
     try:
         with soundfile.SoundFile(
-            out, "w", samplerate=sound.rate, channels=sound.channels, format=container, subtype=codec, endian=endian
+            out,
+            "w",
+            samplerate=sound.rate,
+            channels=sound.channels,
+            format=container,
+            subtype=codec,
+            endian=endian,
+            compression_level=_COMPRESSION.get(codec),
         ) as target:
             for start in range(0, sound.frames, block):
                 target.write(np.ascontiguousarray(sound.samples[:, start : start + block].T))
