@@ -1,0 +1,79 @@
+"""The API port: `/oauth/token` and `/api/v2` together, as the official SDK expects of a local host.
+
+Only endpoints that Genesys Cloud has are here; everything else, including what guides invented, is
+404 `not.found`. `/sandbox/faults` is ours, outside the API.
+"""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sottovoce.sandbox import analytics, conversations, recordings, writeback
+from sottovoce.sandbox.answers import ApiError, bad_request, error_answer, json_object, not_found
+from sottovoce.sandbox.gate import Gate
+from sottovoce.sandbox.oauth import token
+from sottovoce.sandbox.store import Store
+
+_CONVERSATION = "/api/v2/conversations/{conversationId}"
+_RECORDING = _CONVERSATION + "/recordings/{recordingId}"
+_DETAILS = "/api/v2/analytics/conversations/details"
+
+API_ROUTES = (
+    Route(_DETAILS + "/query", analytics.query, methods=["POST"]),
+    Route(_DETAILS + "/jobs", analytics.job_submitted, methods=["POST"]),
+    Route(_DETAILS + "/jobs/availability", analytics.availability, methods=["GET"]),
+    Route(_DETAILS + "/jobs/{jobId}", analytics.job_status, methods=["GET"]),
+    Route(_DETAILS + "/jobs/{jobId}/results", analytics.job_results, methods=["GET"]),
+    Route(_CONVERSATION, conversations.single, methods=["GET"]),
+    Route(_CONVERSATION + "/recordings", recordings.listed, methods=["GET"]),
+    Route(_RECORDING, recordings.single, methods=["GET"]),
+    Route(_CONVERSATION + "/recordingmetadata", recordings.metadata_listed, methods=["GET"]),
+    Route(_CONVERSATION + "/recordingmetadata/{recordingId}", recordings.metadata_single, methods=["GET"]),
+    Route(_RECORDING + "/annotations", writeback.list_annotations, methods=["GET"]),
+    Route(_RECORDING + "/annotations", writeback.post_annotation, methods=["POST"]),
+    Route(_RECORDING + "/annotations/{annotationId}", writeback.get_annotation, methods=["GET"]),
+    Route(_CONVERSATION + "/participants/{participantId}/attributes", writeback.patch_attributes, methods=["PATCH"]),
+    Route(_CONVERSATION + "/tags", writeback.put_tag, methods=["PUT"]),
+    Route("/api/v2/recording/batchrequests", recordings.batch_submitted, methods=["POST"]),
+    Route("/api/v2/recording/batchrequests/{jobId}", recordings.batch_status, methods=["GET"]),
+    Route("/api/v2/routing/queues", conversations.queues, methods=["GET"]),
+    Route("/api/v2/authorization/subjects/me", conversations.subject_me, methods=["GET"]),
+    Route("/api/v2/taskmanagement/workitems", writeback.post_workitem, methods=["POST"]),
+    Route("/api/v2/taskmanagement/workitems/{workitemId}", writeback.get_workitem, methods=["GET"]),
+)
+
+
+def api_app(store: Store) -> Gate:
+    """ASGI for the API port."""
+    routes = [
+        Route("/oauth/token", token, methods=["POST"]),
+        Route("/sandbox/faults", show_faults, methods=["GET"]),
+        Route("/sandbox/faults", set_faults, methods=["POST"]),
+        *API_ROUTES,
+    ]
+    app = Starlette(routes=routes, exception_handlers={ApiError: error_answer, HTTPException: _http_error})
+    app.state.store = store
+    return Gate(app, store=store)
+
+
+async def show_faults(request: Request) -> Response:
+    return JSONResponse(Store.of(request).faults.left())
+
+
+async def set_faults(request: Request) -> Response:
+    """Sets the faults that are named; answers with all that are left."""
+    try:
+        return JSONResponse(Store.of(request).faults.set(await json_object(request)))
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods, in the platform's own words."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    answer = not_found() if status == 404 else ApiError(status, "method.not.allowed", "The method is not allowed.")
+    return error_answer(request, answer)

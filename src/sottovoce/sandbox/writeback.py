@@ -1,0 +1,101 @@
+"""What may be written back: attributes, one tag, annotations, work items (GENESYS.md 8).
+
+Nothing is pretended: what is written is kept while the sandbox runs and read back by the same API.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sottovoce.sandbox.answers import accepted, bad_request, json_object, not_found, stamp
+from sottovoce.sandbox.store import Store
+from sottovoce.sandbox.views import parties
+
+LONGEST_DESCRIPTION = 500
+
+
+async def patch_attributes(request: Request) -> Response:
+    """Merged into what is there; 202 and no body."""
+    store = Store.of(request)
+    call, participant = store.call(request), request.path_params["participantId"]
+    if participant not in {call.participant_id(index) for index in range(len(parties(call)))}:
+        raise not_found()
+    given = (await json_object(request)).get("attributes") or {}
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise bad_request("Attributes are strings.")
+    with store.lock:
+        store.memory.attributes.setdefault((call.id, participant), {}).update(given)
+    return accepted()
+
+
+async def put_tag(request: Request) -> Response:
+    """One string a conversation: the last one stays."""
+    store = Store.of(request)
+    store.require("conversation:externalTag:edit")
+    call = store.call(request)
+    tag = (await json_object(request)).get("externalTag")
+    if not isinstance(tag, str):
+        raise bad_request("externalTag is a string.")
+    store.memory.tags[call.id] = tag
+    return accepted("The tags update request was accepted.")
+
+
+async def list_annotations(request: Request) -> Response:
+    store = Store.of(request)
+    store.require("recording:annotation:view")
+    return JSONResponse(list(_annotations(request).values()))
+
+
+async def get_annotation(request: Request) -> Response:
+    store = Store.of(request)
+    store.require("recording:annotation:view")
+    found = _annotations(request).get(request.path_params["annotationId"])
+    if found is None:
+        raise not_found()
+    return JSONResponse(found)
+
+
+async def post_annotation(request: Request) -> Response:
+    store = Store.of(request)
+    store.require("recording:annotation:add")
+    body = await json_object(request)
+    if len(str(body.get("description") or "")) > LONGEST_DESCRIPTION:
+        raise bad_request(f"A description has at most {LONGEST_DESCRIPTION} characters.")
+    annotation: dict[str, Any] = {**body, "id": str(uuid4())}
+    _annotations(request)[annotation["id"]] = annotation
+    return JSONResponse(annotation)
+
+
+async def post_workitem(request: Request) -> Response:
+    store = Store.of(request)
+    store.require("workitems:workitem:add")
+    body = await json_object(request)
+    name = body.get("name")
+    if not isinstance(name, str) or not 3 <= len(name) <= 256 or not body.get("typeId"):
+        raise bad_request("A work item has a name of 3 to 256 characters and a typeId.")
+    kept = {key: value for key, value in body.items() if key in ("name", "description", "priority", "customFields")}
+    item = {**kept, "id": str(uuid4()), "dateCreated": stamp(store.now()), "statusCategory": "Open"}
+    item |= {"type": {"id": body["typeId"]}, "queue": {"id": body["queueId"]} if body.get("queueId") else None}
+    store.memory.workitems[item["id"]] = item
+    return JSONResponse(item)
+
+
+async def get_workitem(request: Request) -> Response:
+    store = Store.of(request)
+    store.require("workitems:workitem:view")
+    item = store.memory.workitems.get(request.path_params["workitemId"])
+    if item is None:
+        raise not_found()
+    return JSONResponse(item)
+
+
+def _annotations(request: Request) -> dict[str, dict[str, Any]]:
+    store = Store.of(request)
+    call = store.call(request)
+    if request.path_params["recordingId"] != call.recording_id:
+        raise not_found()
+    return store.memory.annotations.setdefault(call.recording_id, {})
