@@ -11,7 +11,7 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import ObjectMissing, StorageError
 from sottovoce.policy.model import Storage
 from sottovoce.testing.stores import LyingStore
-from sottovoce.vault.open_storage import open_storage
+from sottovoce.vault.open_store import open_store
 from sottovoce.vault.protocol import ObjectLabels, ObjectStore
 from sottovoce.vault.storage import keep
 
@@ -51,8 +51,8 @@ def store(request, tmp_path) -> ObjectStore:
         request.getfixturevalue("s3_client")
         prefix = os.urandom(4).hex()
         policy = s3_policy(request.getfixturevalue("s3_endpoint"), url=f"s3://corpus/a/{prefix}")
-        return open_storage(policy, base=tmp_path, resolve=SECRETS.__getitem__)
-    return open_storage(Storage(url=f"{request.param}:objects"), base=tmp_path)
+        return open_store(policy, base=tmp_path, resolve=SECRETS.__getitem__)
+    return open_store(Storage(url=f"{request.param}:objects"), base=tmp_path)
 
 
 def test_what_was_put_is_got(store):
@@ -149,7 +149,7 @@ class TestS3:
 
     def test_tags_and_metadata_travel_with_the_object(self, s3_endpoint, s3_client, tmp_path):
         """DataClass and PIIStatus as tags, redaction and version as metadata, in one part and in many."""
-        store = open_storage(s3_policy(s3_endpoint), base=tmp_path, resolve=SECRETS.__getitem__)
+        store = open_store(s3_policy(s3_endpoint), base=tmp_path, resolve=SECRETS.__getitem__)
         tags = {"DataClass": "AITraining", "PIIStatus": "DeIdentified"}
         metadata = {"redaction-applied": "true", "pipeline-version": "0.1.0"}
         for size in (10, 6_000_000):
@@ -161,7 +161,7 @@ class TestS3:
     def test_a_kms_key_is_asked_for_in_the_request(self, s3_endpoint, s3_client, tmp_path):
         """SSE-KMS headers, where the policy names a key."""
         key = "arn:aws:kms:us-east-1:123456789012:key/1234"
-        store = open_storage(s3_policy(s3_endpoint, kms_key=key), base=tmp_path, resolve=SECRETS.__getitem__)
+        store = open_store(s3_policy(s3_endpoint, kms_key=key), base=tmp_path, resolve=SECRETS.__getitem__)
         store.put("sse", b"1")
         head = s3_client.head_object(Bucket="corpus", Key="a/b/sse")
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
@@ -169,7 +169,7 @@ class TestS3:
     def test_a_missing_bucket_is_a_storage_error_with_a_hint(self, s3_endpoint, s3_client, tmp_path):
         """And it repeats neither address nor answer."""
         policy = s3_policy(s3_endpoint, url="s3://no-such-bucket")
-        store = open_storage(policy, base=tmp_path, resolve=SECRETS.__getitem__)
+        store = open_store(policy, base=tmp_path, resolve=SECRETS.__getitem__)
         with pytest.raises(StorageError, match="no such place") as failure:
             store.put("x", b"1")
         assert not isinstance(failure.value, ObjectMissing)
@@ -181,6 +181,6 @@ class TestS3:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "elsewhere")
         policy = Storage(url="s3://corpus", endpoint=s3_endpoint, region="us-east-1")
-        store = open_storage(policy, base=tmp_path)
+        store = open_store(policy, base=tmp_path)
         store.put("plain", b"1")
         assert store.get("plain") == b"1"

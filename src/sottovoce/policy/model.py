@@ -166,6 +166,8 @@ class Models(Strict):
 class Database(Strict):
     url: str = "sqlite:registry.sqlite"
     engine_url: str = "sqlite:engine.sqlite"
+    keys_url: str = "sqlite:keys.sqlite"
+    """The key store's own database: keep its backups short and apart from every other's."""
 
 
 class Policy(Strict):

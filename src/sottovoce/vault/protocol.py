@@ -143,3 +143,22 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """Every name under `prefix` (whole parts, without the final slash), remains of failed writes included."""
         ...
+
+
+class Held(Protocol):
+    """A sealed object as a registry remembers it, with the recording it belongs to."""
+
+    @property
+    def recording(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def channel(self) -> int | None: ...
+
+    @property
+    def rev(self) -> int: ...
+
+    @property
+    def location(self) -> str: ...

@@ -9,7 +9,7 @@ import pytest
 
 from sottovoce.errors import ObjectMissing, PolicyError, StorageError, WorkspaceError
 from sottovoce.policy.model import Storage
-from sottovoce.vault.open_storage import open_storage
+from sottovoce.vault.open_store import open_store
 from sottovoce.vault.storage import FolderStore
 
 
@@ -95,7 +95,7 @@ def test_an_unwritable_store_says_permission(store, root, monkeypatch):
 @pytest.mark.parametrize(("url", "where"), [("file:objects", "objects"), ("file:a/b", "a/b"), ("file:{}/abs", "abs")])
 def test_a_folder_lies_below_the_workspace_unless_its_path_is_whole(tmp_path, url, where):
     """`file:objects` is the default."""
-    open_storage(Storage(url=url.format(tmp_path)), base=tmp_path).put("x", b"1")
+    open_store(Storage(url=url.format(tmp_path)), base=tmp_path).put("x", b"1")
     assert (tmp_path / where / "x").read_bytes() == b"1"
 
 
@@ -103,14 +103,14 @@ def test_a_folder_lies_below_the_workspace_unless_its_path_is_whole(tmp_path, ur
 def test_a_url_of_no_store_is_a_policy_error(tmp_path, url):
     """With what to write instead."""
     with pytest.raises(PolicyError, match=r"storage\.url") as refusal:
-        open_storage(Storage(url=url), base=tmp_path)
+        open_store(Storage(url=url), base=tmp_path)
     assert "s3://" in refusal.value.hint
 
 
 def test_plain_http_needs_an_endpoint_that_says_so(tmp_path):
     """Without http:// in the endpoint nothing is sent in the clear."""
-    plain = open_storage(Storage(url="s3://b", endpoint="http://127.0.0.1:9"), base=tmp_path)
-    default = open_storage(Storage(url="s3://b", endpoint="https://127.0.0.1:9"), base=tmp_path)
+    plain = open_store(Storage(url="s3://b", endpoint="http://127.0.0.1:9"), base=tmp_path)
+    default = open_store(Storage(url="s3://b", endpoint="https://127.0.0.1:9"), base=tmp_path)
     assert plain._backend.client_options["allow_http"] in {True, "true"}
     assert default._backend.client_options["allow_http"] in {False, "false"}
 
@@ -120,4 +120,4 @@ def test_credentials_come_by_reference(tmp_path, monkeypatch):
     monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
     policy = Storage(url="s3://b", access_key="env:NO_SUCH_SECRET", secret_key="env:NO_SUCH_SECRET")
     with pytest.raises(WorkspaceError, match="NO_SUCH_SECRET"):
-        open_storage(policy, base=tmp_path)
+        open_store(policy, base=tmp_path)

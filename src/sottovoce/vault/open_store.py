@@ -29,7 +29,7 @@ _TIMEOUT: Final = timedelta(seconds=60)
 _RETRIES: Final = 3
 
 
-def open_storage(storage: Storage, *, base: Path, resolve: Resolve | None = None) -> ObjectStore:
+def open_store(storage: Storage, *, base: Path, resolve: Resolve | None = None) -> ObjectStore:
     """The store the policy names. PolicyError for a URL of another kind; nothing is fetched yet."""
     url = urlsplit(storage.url)
     if url.scheme == "file" and url.path:

@@ -1,0 +1,232 @@
+"""The vault's door: recordings go in as plaintext in memory, and come to lie as ciphertext under their own key.
+
+An object's name is a keyed digest, the same for a redo, so that a crash leaves nothing twice; all names of
+a recording share a prefix that nobody else can compute, so that all of it is found when it is erased.
+Context binds tenant, recording, kind, channel, revision and shard: what was swapped or rolled back does not open.
+
+Refuses: sealing for an erased recording or one under a legal hold, objects whose digest is not the recorded
+one, stores that kept something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.outcome import Evidence
+from sottovoce.domain.recording import Anonymized, Sealed, SealedObject
+from sottovoce.errors import KeyFrozen, KeyShredded, StorageError
+from sottovoce.vault.context import object_context
+from sottovoce.vault.key_tables import RecordingKeyState
+from sottovoce.vault.key_values import EpochRoll, EpochStatus, KeyFate, RecordingKey, Shredding
+from sottovoce.vault.keystore import KeyStore
+from sottovoce.vault.labels import labels_for
+from sottovoce.vault.protocol import UNLABELLED, Held, ObjectLabels, ObjectStore
+from sottovoce.vault.ranges import read_range
+from sottovoce.vault.seal import broken, open_sealed, seal
+from sottovoce.vault.storage import keep
+
+Part = tuple[str, int | None]
+"""An object of a recording: its kind, and its channel where it has one."""
+
+_NAME_DIGITS: Final = 32
+"""128 bits: no two names meet."""
+
+
+class Remains(StrEnum):
+    """What an erasure could not reach yet."""
+
+    OBJECTS = "OBJECTS"
+    """The store failed: ciphertext without a key may still lie there. Ask again."""
+    KEY_STORE_LOG = "KEY_STORE_LOG"
+    """The database's own files may hold the wrapped key until readers leave, or its log ages out."""
+    BACKUPS_UNTIL_EPOCH_ROLL = "BACKUPS_UNTIL_EPOCH_ROLL"
+    """Older backups of the key store open older copies of the ciphertext until the epoch is rolled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShredReport:
+    """What was done to one recording, and what is left to do."""
+
+    rid: str
+    key: KeyFate
+    deleted: int
+    unreachable: tuple[Remains, ...]
+    kms: str
+    at: datetime
+
+    @property
+    def held(self) -> bool:
+        """A legal hold kept the recording whole."""
+        return self.key is KeyFate.FROZEN
+
+
+class Vault:
+    """Seals and opens for one tenant. The only maker of `Sealed`."""
+
+    def __init__(self, *, tenant: str, keystore: KeyStore, store: ObjectStore, clock: Callable[[], datetime]) -> None:
+        self._tenant = tenant
+        self._keys = keystore
+        self._store = store
+        self._clock = clock
+        self._naming: Confidential[bytes] | None = None
+
+    def seal_recording(
+        self, anonymized: Anonymized, objects: Mapping[Part, Confidential[bytes]], facts: Evidence
+    ) -> Sealed:
+        """Every object sealed and kept; what is stored in part is overwritten by a redo.
+
+        Raises KeyShredded for an erased recording, KeyFrozen under a legal hold, StorageError and
+        KeyUnavailable when trying again may help.
+        """
+        _check(objects, facts)
+        ref, disguised = anonymized.verified.admitted.ref, anonymized.waiver is None
+        sealed = tuple(
+            self.seal_object(ref.key, kind, plain, channel=channel, labels=labels_for(kind, disguised=disguised))
+            for (kind, channel), plain in objects.items()
+        )
+        key_id = self._keys.unwrap(ref.key).id
+        return Sealed(ref=ref, key_id=key_id, objects=sealed, facts=dict(facts), predecessor=anonymized.digest)
+
+    def seal_object(
+        self,
+        rid: str,
+        kind: str,
+        plaintext: Confidential[bytes],
+        rev: int = 1,
+        channel: int | None = None,
+        *,
+        labels: ObjectLabels = UNLABELLED,
+    ) -> SealedObject:
+        """One object under the recording's key, kept under its own name."""
+        name = self._name(rid, kind, rev, channel)
+        data = seal(self._writing_key(rid), self._context(rid, kind, rev, channel), plaintext)
+        digest = keep(self._store, name, data, labels=labels)
+        if self._keys.state(rid) is RecordingKeyState.SHREDDED:
+            self._store.delete(name)
+            raise KeyShredded("this recording was erased while it was sealed")
+        return SealedObject(kind=kind, location=name, digest=digest, size=len(data), channel=channel, rev=rev)
+
+    def open_object(self, rid: str, sealed: SealedObject, rev: int | None = None) -> Confidential[bytes]:
+        """The plaintext of the very object that was sealed; SealBroken for any other, an older one too."""
+        key = self._keys.unwrap(rid).key
+        data = self._store.get(sealed.location)
+        if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), sealed.digest):
+            raise broken()
+        return open_sealed(key, self._context(rid, sealed.kind, rev or sealed.rev, sealed.channel), data)
+
+    def open_range(
+        self, rid: str, sealed: SealedObject, start: int, end: int, rev: int | None = None
+    ) -> Confidential[bytes]:
+        """Plaintext bytes start..end, half open, without fetching the rest."""
+        return read_range(
+            self._keys.unwrap(rid).key,
+            self._context(rid, sealed.kind, rev or sealed.rev, sealed.channel),
+            partial(self._store.get_range, sealed.location),
+            size=sealed.size,
+            start=start,
+            end=end,
+        )
+
+    def fetch(self, held: Held) -> bytes:
+        """The ciphertext of an object the registry remembers. Raises ObjectMissing, StorageError."""
+        return self._store.get(held.location)
+
+    def open(self, held: Held, ciphertext: bytes) -> Confidential[bytes]:
+        """The plaintext of what `fetch` brought. Raises KeyShredded after erasure, SealBroken, KeyUnavailable."""
+        context = self._context(held.recording, held.kind, held.rev, held.channel)
+        return open_sealed(self._keys.unwrap(held.recording).key, context, ciphertext)
+
+    def seal_member(self, rid: str, kind: str, plaintext: Confidential[bytes], *, shard: str, rev: int = 1) -> bytes:
+        """One member of a shard, sealed for that shard; where it lies is the shard's affair."""
+        return seal(self._writing_key(rid), self._context(rid, kind, rev, None, shard), plaintext)
+
+    def open_member(self, rid: str, kind: str, ciphertext: bytes, *, shard: str, rev: int = 1) -> Confidential[bytes]:
+        """A shard's member again; SealBroken when it comes from another shard or recording."""
+        return open_sealed(self._keys.unwrap(rid).key, self._context(rid, kind, rev, None, shard), ciphertext)
+
+    def discard(self, rid: str) -> int:
+        """Deletes whatever was stored of a recording, and keeps its key; how many objects went. Idempotent."""
+        names = list(self._store.list(self._prefix(rid)))
+        for name in names:
+            self._store.delete(name)
+        return len(names)
+
+    def shred(self, rid: str) -> ShredReport:
+        """Erases one recording: its key is gone, then its ciphertext. KeyFrozen under a legal hold. Idempotent."""
+        (report,) = self.shred_all([rid])
+        if report.held:
+            raise KeyFrozen("a legal hold keeps this recording", hint="lift the hold first, or refuse with its reason")
+        return report
+
+    def shred_all(self, rids: Iterable[str]) -> tuple[ShredReport, ...]:
+        """The same for many: every key first, in one transaction, then ciphertext; those held are left whole."""
+        shredding = self._keys.shred_all(rids)
+        return tuple(self._report(rid, shredding) for rid in shredding.fates)
+
+    def freeze(self, rid: str) -> None:
+        """A legal hold: until thawed the recording may be neither erased nor sealed again."""
+        self._keys.freeze(rid)
+
+    def thaw(self, rid: str) -> None:
+        self._keys.thaw(rid)
+
+    def epochs(self) -> tuple[EpochStatus, ...]:
+        """Every epoch with its state, oldest first."""
+        return self._keys.epochs()
+
+    def roll_epoch(self, name: str) -> EpochRoll:
+        """Moves survivors to another epoch and destroys this one, and with it what backups could open."""
+        return self._keys.roll_epoch(name)
+
+    def _report(self, rid: str, shredding: Shredding) -> ShredReport:
+        fate, remains, deleted = shredding.fates[rid], [], 0
+        if fate is not KeyFate.FROZEN:
+            try:
+                deleted = self.discard(rid)
+            except StorageError:
+                remains.append(Remains.OBJECTS)
+            if not shredding.traces_gone:
+                remains.append(Remains.KEY_STORE_LOG)
+            if rid in shredding.backed_up:
+                remains.append(Remains.BACKUPS_UNTIL_EPOCH_ROLL)
+        return ShredReport(
+            rid=rid, key=fate, deleted=deleted, unreachable=tuple(remains), kms=self._keys.kms, at=self._clock()
+        )
+
+    def _writing_key(self, rid: str) -> Confidential[bytes]:
+        found: RecordingKey = self._keys.get_or_create(rid)
+        if found.state is RecordingKeyState.FROZEN:
+            raise KeyFrozen("a legal hold keeps this recording as it is", hint="lift the hold before sealing it again")
+        return found.key
+
+    def _context(self, rid: str, kind: str, rev: int, channel: int | None, shard: str | None = None) -> bytes:
+        return object_context(tenant=self._tenant, rid=rid, kind=kind, rev=rev, channel=channel, shard=shard)
+
+    def _name(self, rid: str, kind: str, rev: int, channel: int | None) -> str:
+        return f"{self._prefix(rid)}/{self._digest(self._context(rid, kind, rev, channel))}"
+
+    def _prefix(self, rid: str) -> str:
+        digest = self._digest(b"recording\x00" + rid.encode("utf-8"))
+        return f"{digest[:2]}/{digest}"
+
+    def _digest(self, what: bytes) -> str:
+        """Names say nothing: without the tenant's own key nobody can tell whose they are."""
+        if self._naming is None:
+            self._naming = self._keys.tenant_key("names")
+        return hmac.new(self._naming.reveal(), what, hashlib.sha256).hexdigest()[:_NAME_DIGITS]
+
+
+def _check(objects: Mapping[Part, Confidential[bytes]], facts: Evidence) -> None:
+    """Facts go to registry and ledger as they are: codes, counts, digests and nothing else."""
+    if not objects:
+        raise ValueError("there is nothing to seal")
+    if not all(isinstance(value, str | int) for value in facts.values()):
+        raise TypeError("a fact is a text, a whole number or a truth")
