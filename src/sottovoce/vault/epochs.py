@@ -44,7 +44,7 @@ class EpochKeys:
         self._clock = clock
         self._random = random
         self._ttl = min(ttl, MAX_TTL)
-        self._open: dict[int, tuple[datetime, Confidential[bytes]]] = {}
+        self._open: dict[int, tuple[datetime, Epoch, Confidential[bytes]]] = {}
 
     def current(self, connection: Connection) -> Epoch:
         """This month's epoch, made when there is none. Needs the write lock."""
@@ -72,6 +72,14 @@ class EpochKeys:
             )
         ).inserted_primary_key
         return tables.epoch_by_id(connection, int(made[0]) if made is not None else 0)
+
+    def find(self, connection: Connection, epoch_id: int) -> Epoch:
+        """The epoch a key lies under; the database is asked only for one that is not open.
+
+        One that was rolled meanwhile carries no key any more, so nothing leads to it.
+        """
+        kept = self._kept(epoch_id)
+        return tables.epoch_by_id(connection, epoch_id) if kept is None else kept[0]
 
     def wrap(self, epoch: Epoch, rid: str, key: Confidential[bytes]) -> bytes:
         """A recording key under the epoch's: nonce and AES-256-GCM, bound to tenant, epoch and recording."""
@@ -121,14 +129,20 @@ class EpochKeys:
     def _key(self, epoch: Epoch) -> Confidential[bytes]:
         if not _alive(epoch):
             raise KeyShredded("the epoch was destroyed", hint="what it wrapped cannot be read any more")
-        now = self._clock()
-        since, key = self._open.get(epoch.id, (None, None))
-        if key is not None and since is not None and since <= now < since + self._ttl:
-            return key
+        kept = self._kept(epoch.id)
+        if kept is not None:
+            return kept[1]
         wrapped = WrappedKey(kms=epoch.kms, key_id=epoch.provider_key, blob=epoch.blob)
         opened = self._provider.unwrap(wrapped, epoch_context(tenant=self._tenant, epoch=epoch.name))
-        self._open[epoch.id] = (now, opened)
+        self._open[epoch.id] = (self._clock(), epoch, opened)
         return opened
+
+    def _kept(self, epoch_id: int) -> tuple[Epoch, Confidential[bytes]] | None:
+        """An epoch opened less than `ttl` ago; a clock that went backward counts as longer."""
+        if epoch_id not in self._open:
+            return None
+        since, epoch, key = self._open[epoch_id]
+        return (epoch, key) if since <= self._clock() < since + self._ttl else None
 
     def _bound(self, epoch: Epoch, rid: str) -> bytes:
         return key_context(tenant=self._tenant, epoch=epoch.name, rid=rid)

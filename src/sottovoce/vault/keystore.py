@@ -183,7 +183,7 @@ class KeyStore:
 
     def _opened(self, connection: Connection, row: KeyRow | Tombstone) -> RecordingKey:
         row = _alive(row)
-        epoch = tables.epoch_by_id(connection, row.epoch_id)
+        epoch = self._epochs.find(connection, row.epoch_id)
         return RecordingKey(
             id=f"{self._tenant}:{row.rid}",
             epoch=epoch.name,

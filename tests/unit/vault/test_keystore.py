@@ -411,7 +411,7 @@ class TestFiles:
     def test_no_opened_key_is_ever_in_the_files(self, store, tmp_path):
         """Neither recording keys nor epoch keys lie in the database in the clear."""
         key = store.get_or_create("r1").key.reveal()
-        ((_, epoch),) = store._epochs._open.values()
+        ((_, _, epoch),) = store._epochs._open.values()
         assert _found({key, epoch.reveal()}, self.raw(tmp_path)) == []
 
     def test_the_byte_search_can_fail(self, store, tmp_path):
