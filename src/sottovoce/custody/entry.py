@@ -99,9 +99,9 @@ class Entry:
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
             raise EntryRefused("an entry's time states its zone")
-        for name in ("actor", "object", "line", "purpose", "outcome", "policy", "commit"):
+        for name in ("actor", *_OPTIONAL):
             value = getattr(self, name)
-            if value is not None and not is_code(value):
+            if not is_code(value) and (value is not None or name == "actor"):
                 raise EntryRefused(f"the entry's {name} is not a code or an opaque id")
         check_facts(self.facts)
 
@@ -114,15 +114,19 @@ class Entry:
 
     @classmethod
     def decode(cls, data: bytes) -> Entry:
-        """The entry of a leaf; raises EntryRefused when the leaf is not one of ours."""
+        """The entry of a leaf; raises EntryRefused unless the leaf is exactly what we would have written."""
         try:
             members: dict[str, Any] = json.loads(data)
             at = datetime.fromtimestamp(members["ts"] / 1000, tz=UTC)
             rest = {key: members.get(key) for key in _OPTIONAL}
             action, actor, facts = Action(members["action"]), members["actor"], members.get("facts", {})
-            return cls(at=at, actor=actor, action=action, facts=facts, **rest)
+            entry = cls(at=at, actor=actor, action=action, facts=facts, **rest)
+            same = entry.encode(members["seq"]) == data
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise EntryRefused("the leaf does not hold an entry") from None
+            same = False
+        if not same:
+            raise EntryRefused("the leaf does not hold an entry of this schema")
+        return entry
 
     def _members(self, seq: int) -> dict[str, Any]:
         return {
@@ -138,7 +142,7 @@ class Entry:
 
 _OPTIONAL = ("object", "line", "purpose", "outcome", "policy", "commit")
 _NAME = re.compile(r"[a-z][a-zA-Z0-9_]{0,47}")
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,255}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,255}(@v?[0-9][0-9.]{0,11})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2}))?")
 _OPAQUE = re.compile(r"(?=.*[a-f])[0-9a-f]{16,128}|[0-9a-f]{32,128}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGITS = re.compile(rf"(?:\d[.+-]?){{{MAX_DIGIT_RUN + 1},}}")
@@ -150,7 +154,7 @@ def is_code(value: object) -> bool:
         return False
     if _DATE.fullmatch(value):
         return True
-    return all(_OPAQUE.fullmatch(part) or not _DIGITS.search(part) for part in re.split(r"[:/_]", value))
+    return all(_OPAQUE.fullmatch(part) or not _DIGITS.search(part) for part in re.split(r"[:/_@]", value))
 
 
 def check_facts(facts: Mapping[str, Fact]) -> None:

@@ -2,13 +2,10 @@
 
 This file needs Python 3.11 and `cryptography`, and nothing else of sottovoce: copy it, read it, run it.
 
-    python verifier.py EXPORT_FOLDER --vkey VKEY [--anchor CHECKPOINT_FILE]
-    python verifier.py FILE.tlog-proof --vkey VKEY
-    python verifier.py CERTIFICATE.note --vkey VKEY
+    python verifier.py EXPORT_FOLDER|FILE.tlog-proof|CERTIFICATE.note --vkey VKEY [--anchor CHECKPOINT_FILE]
 
 Standards: RFC 6962 section 2.1 (tree), RFC 9162 section 2.1.3.2 (inclusion), and C2SP signed-note,
-tlog-checkpoint, tlog-tiles and tlog-proof@v1. The exit code is 0 when everything holds; otherwise it
-says what does not: see EXIT_CODES.
+tlog-checkpoint, tlog-tiles and tlog-proof@v1. The exit code says what was found (EXIT_CODES).
 """
 
 from __future__ import annotations
@@ -17,6 +14,7 @@ import argparse
 import base64
 import binascii
 import enum
+import functools
 import hashlib
 import json
 import re
@@ -48,15 +46,14 @@ class Found(enum.StrEnum):
 
 
 EXIT_CODES = {found: 0 if found is Found.OK else 9 + number for number, found in enumerate(Found)}
-"""ok 0, tampered leaf 10, truncated 11, forked 12, unsigned tail 13, reordered 14, and so on; 2 is a wrong call."""
+"""0 for ok, 10 to 19 for the others in this order; 2 is a wrong call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What was found, in a ledger of `size` entries of which checkpoints sign the first `signed`.
 
-    `leaf` is the first entry concerned; for FORKED, the first after the last checkpoint that holds.
-    """
+    `leaf` is the first entry concerned; for FORKED, the first after the last checkpoint that holds."""
 
     found: Found
     size: int = 0
@@ -64,23 +61,15 @@ class Verdict:
     leaf: int | None = None
 
     def __str__(self) -> str:
-        at = "" if self.leaf is None else f" {self.leaf}"
-        return f"{self.found}{at}: {self.size} entries, {self.signed} of them signed"
+        return f"{self.found}{'' if self.leaf is None else f' {self.leaf}'}: {self.size} entries, {self.signed} of them signed"
 
 
-Row = tuple[int, bytes, bytes]
-"""(position, entry, stored leaf hash)"""
-
-Head = tuple[int, bytes]
-"""(size, root) of a checkpoint whose signature holds"""
+Row = tuple[int, bytes, bytes]  # position, entry, stored leaf hash
+Head = tuple[int, bytes]  # size and root of a checkpoint whose signature holds
 
 
 class RefusedError(Exception):
-    """What was handed in does not hold."""
-
-    def __init__(self, found: Found) -> None:
-        super().__init__(str(found))
-        self.found = found
+    """What was handed in does not hold; its one argument says how."""
 
 
 def judge(read: Callable[[], Iterable[Row]], heads: Sequence[Head]) -> Verdict:
@@ -89,24 +78,22 @@ def judge(read: Callable[[], Iterable[Row]], heads: Sequence[Head]) -> Verdict:
     for size, root in heads:
         due.setdefault(size, set()).add(root)
     signed, size, held, peaks = max(due, default=0), 0, 0, list[tuple[int, bytes]]()
-    if due.get(0, {_fold([])}) != {_fold([])}:
+    if due.pop(0, {_fold([])}) != {_fold([])}:
         return Verdict(found=Found.FORKED, signed=signed, leaf=0)
     for position, data, stored in read():
         if position != size or number_of(data) != size or leaf_hash(data) != stored:
-            rows = list(read())
-            found, leaf = diagnose(rows)
+            found, leaf = diagnose(rows := list(read()))
             return Verdict(found=found, size=len(rows), signed=signed, leaf=leaf)
         _push(peaks, stored)
         size += 1
         if size in due:
-            if due[size] != {_fold([peak for _, peak in peaks])}:
+            if due[size] != {_fold(peaks)}:
                 return Verdict(found=Found.FORKED, size=size, signed=signed, leaf=held)
             held = size
-    if size < signed:
-        return Verdict(found=Found.TRUNCATED, size=size, signed=signed, leaf=size)
-    if size > signed:
-        return Verdict(found=Found.UNSIGNED_TAIL, size=size, signed=signed, leaf=signed)
-    return Verdict(found=Found.OK, size=size, signed=signed)
+    if size == signed:
+        return Verdict(found=Found.OK, size=size, signed=signed)
+    found = Found.TRUNCATED if size < signed else Found.UNSIGNED_TAIL
+    return Verdict(found=found, size=size, signed=signed, leaf=min(size, signed))
 
 
 def diagnose(rows: Sequence[Row]) -> tuple[Found, int]:
@@ -115,29 +102,25 @@ def diagnose(rows: Sequence[Row]) -> tuple[Found, int]:
     An entry says its own number, so moved entries are told from changed ones: a moved entry still
     hashes to a leaf hash that is stored somewhere, a changed one to none.
     """
-    stored_hashes = {stored for _, _, stored in rows}
-    numbers = [number_of(data) for _, data, _ in rows]
-    for at, (position, data, stored) in enumerate(rows):
+    stored_hashes, numbers = {stored for _, _, stored in rows}, [number_of(data) for _, data, _ in rows]
+    for at, (position, data, _) in enumerate(rows):
         if position != at:
             return Found.REMOVED, at
-        actual = leaf_hash(data)
-        if numbers[at] is None or (actual != stored and actual not in stored_hashes):
+        if numbers[at] is None or leaf_hash(data) not in stored_hashes:
             return Found.TAMPERED, at
     moved = next((at for at, number in enumerate(numbers) if number != at), None)
     if moved is None:
         return Found.TAMPERED, next(at for at, (_, data, stored) in enumerate(rows) if leaf_hash(data) != stored)
-    if len(set(numbers)) < len(numbers):
-        return Found.DUPLICATED, moved
-    return (Found.REORDERED if moved in numbers else Found.REMOVED), moved
+    whole = Found.REORDERED if moved in numbers else Found.REMOVED
+    return (whole if len(set(numbers)) == len(numbers) else Found.DUPLICATED), moved
 
 
 def number_of(data: bytes) -> int | None:
     """The number an entry says it has, or None when it is not an entry."""
     try:
-        members = json.loads(data)
-    except (ValueError, RecursionError):
+        number = json.loads(data)["seq"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    number = members.get("seq") if isinstance(members, dict) else None
     return number if isinstance(number, int) else None
 
 
@@ -156,13 +139,9 @@ def _push(peaks: list[tuple[int, bytes]], leaf: bytes) -> None:
     peaks.append((level, current))
 
 
-def _fold(hashes: Sequence[bytes]) -> bytes:
-    if not hashes:
-        return hashlib.sha256(b"").digest()
-    root = hashes[-1]
-    for left in reversed(hashes[:-1]):
-        root = node_hash(left, root)
-    return root
+def _fold(peaks: Sequence[tuple[int, bytes]]) -> bytes:
+    hashes = [value for _, value in peaks] or [hashlib.sha256(b"").digest()]
+    return functools.reduce(lambda right, left: node_hash(left, right), reversed(hashes))
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
@@ -186,16 +165,12 @@ def open_note(note: str, vkey: str) -> str:
     """The text of a signed note (c2sp.org/signed-note) that the key signed; raises RefusedError otherwise."""
     name, key_id, key = _parse_vkey(vkey)
     text, blank, signatures = note.rpartition("\n\n")
-    if not blank or not signatures.endswith("\n"):
+    if not blank or not re.fullmatch(r"(— \S+ \S+\n)+", signatures):
         raise RefusedError(Found.UNREADABLE)
-    signed = f"{text}\n"
-    signers = 0
-    for line in signatures.split("\n")[:-1]:
-        match = re.fullmatch(r"— (\S+) (\S+)", line)
-        if match is None:
-            raise RefusedError(Found.UNREADABLE)
-        raw = _unbase64(match[2])
-        if match[1] == name and raw[:4] == key_id:
+    signed, signers = f"{text}\n", 0
+    for who, encoded in re.findall(r"— (\S+) (\S+)\n", signatures):
+        raw = _unbase64(encoded)
+        if who == name and raw[:4] == key_id:
             try:
                 Ed25519PublicKey.from_public_bytes(key).verify(raw[4:], signed.encode())
             except InvalidSignature:
@@ -211,15 +186,11 @@ def open_checkpoint(note: str, vkey: str) -> Head:
     lines = open_note(note, vkey).split("\n")
     if len(lines) < 4 or lines[0] != vkey.partition("+")[0] or not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]):
         raise RefusedError(Found.BAD_SIGNATURE)
-    root = _unbase64(lines[2])
-    if len(root) != 32:
-        raise RefusedError(Found.BAD_SIGNATURE)
-    return int(lines[1]), root
+    return int(lines[1]), _unbase64(lines[2])
 
 
 def _parse_vkey(vkey: str) -> tuple[str, bytes, bytes]:
-    name, _, rest = vkey.strip().partition("+")
-    key_id, _, encoded = rest.partition("+")
+    name, key_id, encoded = [*vkey.strip().split("+", 2), "", ""][:3]
     raw = _unbase64(encoded)
     expected = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
     if not name or len(raw) != 33 or raw[:1] != b"\x01" or expected.hex() != key_id:
@@ -236,8 +207,10 @@ def _unbase64(text: str) -> bytes:
 
 def verify_export(folder: Path, vkey: str, anchors: Sequence[str] = ()) -> Verdict:
     """Judges an export: every checkpoint signed, every entry where it was, every tile as computed."""
-    files = [*sorted((folder / "checkpoints").glob("*")), folder / "checkpoint"]
-    notes = [_text(path) for path in files if path.is_file()] + list(anchors)
+    files = [*sorted(folder.glob("checkpoints/*")), *folder.glob("checkpoint")]
+    notes = [path.read_bytes().decode() for path in files] + list(anchors)
+    if not notes:
+        raise RefusedError(Found.UNREADABLE)
     verdict = judge(lambda: _rows(folder), [open_checkpoint(note, vkey) for note in notes])
     if verdict.found in {Found.OK, Found.UNSIGNED_TAIL} and not _tiles_stand(folder, verdict.size):
         return Verdict(found=Found.TAMPERED_NODE, size=verdict.size, signed=verdict.signed)
@@ -245,9 +218,9 @@ def verify_export(folder: Path, vkey: str, anchors: Sequence[str] = ()) -> Verdi
 
 
 def _rows(folder: Path) -> Iterator[Row]:
+    tiles = _tiles(folder / "tile" / "0")
     for number, bundle in sorted(_tiles(folder / "tile" / "entries").items()):
-        hashes = _tiles(folder / "tile" / "0").get(number)
-        stored = hashes.read_bytes() if hashes else b""
+        stored = tiles[number].read_bytes() if number in tiles else b""
         for offset, data in enumerate(_entries(bundle.read_bytes())):
             yield number * TILE_WIDTH + offset, data, stored[offset * 32 : offset * 32 + 32]
 
@@ -272,23 +245,16 @@ def _tiles(level: Path) -> Mapping[int, Path]:
 
 
 def _tiles_stand(folder: Path, size: int) -> bool:
-    hashes = [stored for _, _, stored in _rows(folder)]
-    level = 0
+    hashes, level = [stored for _, _, stored in _rows(folder)], 0
     while hashes:
         stored = b"".join(path.read_bytes() for _, path in sorted(_tiles(folder / "tile" / str(level)).items()))
         if stored != b"".join(hashes) or len(hashes) != size >> (8 * level):
             return False
-        full = len(hashes) // TILE_WIDTH * TILE_WIDTH
-        hashes = [_root(hashes[at : at + TILE_WIDTH]) for at in range(0, full, TILE_WIDTH)]
+        hashes = hashes[: len(hashes) // TILE_WIDTH * TILE_WIDTH]
+        for _ in range(TILE_WIDTH.bit_length() - 1):
+            hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
         level += 1
     return not (folder / "tile" / str(level)).exists()
-
-
-def _root(hashes: Sequence[bytes]) -> bytes:
-    peaks: list[tuple[int, bytes]] = []
-    for value in hashes:
-        _push(peaks, value)
-    return _fold([peak for _, peak in peaks])
 
 
 def verify_proof(text: str, vkey: str) -> Verdict:
@@ -303,30 +269,19 @@ def verify_proof(text: str, vkey: str) -> Verdict:
     return Verdict(found=Found.OK if held else Found.TAMPERED, size=size, signed=size, leaf=index)
 
 
-def verify_certificate(note: str, vkey: str) -> Verdict:
-    """Judges a signed certificate: its header, one line of JSON, and the signature."""
-    lines = open_note(note, vkey).split("\n")
-    if lines[0] != CERTIFICATE_HEADER or len(lines) != 3:
-        raise RefusedError(Found.UNREADABLE)
-    return Verdict(found=Found.OK)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError):
-        raise RefusedError(Found.UNREADABLE) from None
-
-
 def verify(path: Path, vkey: str, anchors: Sequence[str] = ()) -> Verdict:
-    """Judges whatever the path leads to: an export folder, a proof or a certificate."""
+    """Judges whatever the path leads to: an export folder, a proof, or a certificate (a note with one line of JSON)."""
     try:
         if path.is_dir():
             return verify_export(path, vkey, anchors)
-        text = _text(path)
-        return verify_proof(text, vkey) if text.startswith(PROOF_HEADER) else verify_certificate(text, vkey)
+        if (text := path.read_bytes().decode()).startswith(PROOF_HEADER):
+            return verify_proof(text, vkey)
+        lines = open_note(text, vkey).split("\n")
+        return Verdict(found=Found.OK if lines[0] == CERTIFICATE_HEADER and len(lines) == 3 else Found.UNREADABLE)
     except RefusedError as refused:
-        return Verdict(found=refused.found)
+        return Verdict(found=refused.args[0])
+    except (OSError, UnicodeDecodeError):
+        return Verdict(found=Found.UNREADABLE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -44,13 +44,13 @@ def test_entries_are_numbered_from_zero_and_come_back(ledger: Ledger, an_entry: 
 def test_an_entry_commits_with_its_effect_or_not_at_all(ledger: Ledger, engine: Engine, an_entry: AnEntry) -> None:
     """When the caller's transaction fails there is neither the row nor the leaf."""
 
-    class Interrupted(Exception):
+    class HostLostError(Exception):
         pass
 
-    with pytest.raises(Interrupted), writing(engine) as connection:
+    with pytest.raises(HostLostError), writing(engine) as connection:
         connection.execute(heartbeats.insert().values(executor="w0", seen_ms=1))
         ledger.append(connection, [an_entry()])
-        raise Interrupted
+        raise HostLostError
     assert ledger.size() == 0
     with reading(engine) as connection:
         assert connection.execute(select(heartbeats)).all() == []
