@@ -43,6 +43,10 @@ class Workspace:
         return self.root / "slots"
 
     @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
     def reports(self) -> Path:
         return self.root / "reports"
 

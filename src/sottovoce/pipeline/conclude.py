@@ -29,7 +29,7 @@ _ACTIONS = {
 
 
 class Discard(Protocol):
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, /) -> object:
         """Take back what was sealed for a recording that did not end as sealed. Idempotent."""
         ...
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sottovoce.custody.registry import Registry
@@ -17,6 +17,7 @@ from sottovoce.pipeline.engine import Job, Queue
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.protocol import Closes
 from sottovoce.pipeline.supervisor import Supervisor
+from sottovoce.pipeline.survey import Survey
 
 TICK_S = 0.5
 SILENT_S = 60.0
@@ -101,13 +102,32 @@ def removed_seconds(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(ms / 1000, 1) for name, ms in total.most_common()}
 
 
-def lag_seconds(outcomes: Sequence[Outcome], ended_at: Mapping[str, Any]) -> dict[str, float]:
+def lag_seconds(outcomes: Sequence[Outcome], ended_at: Mapping[str, datetime]) -> dict[str, float]:
     """From the end of the call to its seal, as P50 and P95; empty without sealed recordings."""
     lags = sorted(
         (outcome.at - ended_at[outcome.recording]) / timedelta(seconds=1)
         for outcome in outcomes
-        if outcome.status is OutcomeStatus.SEALED and ended_at.get(outcome.recording) is not None
+        if outcome.status is OutcomeStatus.SEALED and outcome.recording in ended_at
     )
     if not lags:
         return {}
     return {"p50": round(lags[len(lags) // 2], 1), "p95": round(lags[min(len(lags) - 1, int(0.95 * len(lags)))], 1)}
+
+
+def summarise(
+    survey: Survey, outcomes: Sequence[Outcome], ended_at: Mapping[str, datetime], *, restarts: int, seconds: float
+) -> Summary:
+    """`outcomes` are those this run came to; `ended_at` the ends of their calls."""
+    sealed = [o for o in outcomes if o.status is OutcomeStatus.SEALED]
+    return Summary(
+        seen=survey.seen,
+        new=survey.new,
+        chosen=len(survey.report.taken),
+        by_status=dict(Counter(o.status.value for o in outcomes)),
+        by_reason=dict(Counter(o.reason.value for o in outcomes if o.reason).most_common()),
+        removed_s=removed_seconds(sealed),
+        sealed_hours=round(sum(int(o.facts.get("ms", 0)) for o in sealed) / 3_600_000, 4),
+        lag_s=lag_seconds(sealed, ended_at),
+        restarts=restarts,
+        seconds=round(seconds, 1),
+    )

@@ -1,0 +1,1 @@
+"""Disguises voices: the person goes, the words and their times stay."""

@@ -1,0 +1,171 @@
+"""`sottovoce corpus`: versions of the corpus, by opaque ids only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, table
+from sottovoce.corpus.demographics import Demographics, demographics
+from sottovoce.corpus.page import page
+from sottovoce.corpus.sample import Sample
+from sottovoce.errors import CustodyError, LedgerTampered
+from sottovoce.settings import Workspace
+from sottovoce.wiring.house import House
+
+app = typer.Typer(no_args_is_help=True, help="Corpus versions.")
+
+Version = Annotated[str | None, typer.Argument(help="A version such as corpus/v1; the latest by default.")]
+
+
+@app.command()
+def release(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """Make the next version of everything sealed, with a signed manifest and a demographics page."""
+    house = House(Workspace(workspace))
+    with bar(quiet=as_json) as progress:
+        task = progress.add_task("checking samples", total=None)
+        made = house.releaser.release(actor=house.actor, on_sample=lambda n: progress.update(task, completed=n))
+        progress.update(task, total=len(made.manifest.entries))
+    house.ledger.checkpoint()
+    report = write_demographics(house, made.version)
+    shown = {
+        "version": made.version,
+        "label": made.label.value,
+        "samples": len(made.manifest.entries),
+        "recordings": made.recordings,
+        "hours": {split.value: round(hours, 4) for split, hours in made.hours.items()},
+        "manifest_digest": made.manifest_digest,
+        "demographics": str(report),
+    }
+    if as_json:
+        answer(shown)
+        return
+    facts("Released", shown)
+
+
+@app.command("list")
+def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """Every version, oldest first."""
+    versions = House(Workspace(workspace)).versions.list()
+    rows = [{"version": v.version, "created": v.created_at.date().isoformat(), "root": v.root} for v in versions]
+    if as_json:
+        answer(rows)
+        return
+    table("Corpus versions", ("version", "created", "root"), [tuple(r.values()) for r in rows])
+
+
+@app.command()
+def show(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """A version's samples, as those who train see them."""
+    house = House(Workspace(workspace))
+    shown = house.versions.show(_named(house, version))
+    if as_json:
+        answer(
+            {"version": shown.version.version, "samples": [{**s.released, "erased": s.erased} for s in shown.samples]}
+        )
+        return
+    columns = (
+        "corpusId",
+        "queueCategory",
+        "durationSeconds",
+        "audioFormat",
+        "captureYear",
+        "accentRegion",
+        "language",
+        "split",
+    )
+    rows = [(*(s.released.get(c, "") for c in columns), "erased" if s.erased else "") for s in shown.samples]
+    table(f"{shown.version.version}: {len(shown.samples)} samples", (*columns, ""), rows)
+
+
+@app.command()
+def verify(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """Check signature, root and every sample: there, unchanged, opens, as long as released. Exit code 8 if not."""
+    house = House(Workspace(workspace))
+    with bar(quiet=as_json) as progress:
+        task = progress.add_task("reading samples", total=None)
+        verdict = house.versions.verify(
+            _named(house, version), on_sample=lambda n, total: progress.update(task, completed=n, total=total)
+        )
+    counts = {condition.value: n for condition, n in verdict.counts.items()}
+    if as_json:
+        answer({"version": verdict.version, "ok": verdict.ok, "manifest": verdict.manifest or "ok", "samples": counts})
+    else:
+        facts(verdict.version, {"manifest": verdict.manifest or "signed and whole", **counts})
+    if not verdict.ok:
+        raise LedgerTampered(
+            f"{verdict.version} is not what was released", hint="restore the objects, or release again"
+        )
+
+
+@app.command()
+def diff(before: str, after: str, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """What became of each sample between two versions."""
+    found = House(Workspace(workspace)).versions.diff(before, after)
+    counts = {"added": found.added, "removed": found.removed, "moved": found.moved, "changed": found.changed}
+    if as_json:
+        answer({name: list(ids) for name, ids in counts.items()})
+        return
+    facts(f"{before} → {after}", {name: len(ids) for name, ids in counts.items()})
+
+
+@app.command("demographics")
+def demographics_(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """Count who is in a version, and write the page."""
+    house = House(Workspace(workspace))
+    name = _named(house, version)
+    if as_json:
+        answer(counted(house, name).as_json())
+        return
+    say(f"demographics of {name}: {write_demographics(house, name)}")
+
+
+@app.command("open")
+def open_(
+    corpus_id: Annotated[str, typer.Argument(help="A sample's opaque id.")],
+    workspace: InWorkspace = HERE,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the sample here, in the clear.")] = None,
+    purpose: Annotated[str, typer.Option(help="Why: a code that goes into the ledger.")] = "listening",
+) -> None:
+    """Decrypt one sample to standard output (pipe it to a player), or to a file. The read is ledgered."""
+    if output is None and sys.stdout.isatty():
+        raise CustodyError("a sample is not printed on a terminal", hint="pipe it to a player, or give --output FILE")
+    house = House(Workspace(workspace))
+    data = house.opener.open(corpus_id, actor=house.actor, purpose=purpose).reveal()
+    if output is None:
+        sys.stdout.buffer.write(data)
+    else:
+        output.write_bytes(data)
+
+
+def counted(house: House, version: str) -> Demographics:
+    """Who is in a version, counted."""
+    shown = house.versions.show(version)
+    samples = [Sample.of_released(s.released) for s in shown.samples if not s.erased]
+    return demographics(
+        samples,
+        version=version,
+        label=str(shown.version.facts.get("label", "voice-transformed")),
+        minimum_shares=house.policy.selection.minimum_shares,
+    )
+
+
+def write_demographics(house: House, version: str) -> Path:
+    """The page of a version in the workspace's reports."""
+    house.workspace.reports.mkdir(exist_ok=True)
+    path = house.workspace.reports / f"demographics-{version.replace('/', '-')}.html"
+    path.write_text(page(counted(house, version)), encoding="utf-8")
+    return path
+
+
+def _named(house: House, version: str | None) -> str:
+    if version is not None:
+        return version
+    latest = house.versions.latest()
+    if latest is None:
+        raise CustodyError("no corpus version was released yet", hint="run `sottovoce corpus release`")
+    return latest.version

@@ -1,0 +1,152 @@
+"""`sottovoce doctor`: is everything in order, and how is it mended if not?
+
+Each check does the real thing once: it opens the ring, loads the models, writes and deletes a canary
+object, reads the ledger through, asks each source for its token. A check that is refused says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, say, table
+from sottovoce.custody.verifier import Found
+from sottovoce.errors import LedgerTampered, SottovoceError, WorkspaceError
+from sottovoce.settings import Workspace
+from sottovoce.wiring.house import House
+
+MIN_FREE_BYTES = 1 << 30
+CANARY = "doctor/canary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check's answer."""
+
+    check: str
+    ok: bool
+    says: str
+    mend: str = ""
+
+
+def doctor(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+    """Check policy, keys, database, ledger, storage, models, disk, clock and sources. Exit code 1 if any fails."""
+    house = House(Workspace(workspace))
+    found = [_asked(name, check, house) for name, check in CHECKS.items()]
+    if as_json:
+        answer([{"check": f.check, "ok": f.ok, "says": f.says, "mend": f.mend} for f in found])
+    else:
+        table("Doctor", ("check", "", "says"), [(f.check, "ok" if f.ok else "NOT OK", f.says) for f in found])
+        for one in found:
+            if not one.ok:
+                say(f"• {one.check}: {one.mend or one.says}")
+    if not all(f.ok for f in found):
+        raise typer.Exit(1)
+
+
+def _asked(name: str, check: Callable[[House], str], house: House) -> Finding:
+    try:
+        return Finding(check=name, ok=True, says=check(house))
+    except SottovoceError as error:
+        return Finding(check=name, ok=False, says=f"{error.code}: {error}", mend=error.hint)
+    except OSError as error:
+        return Finding(check=name, ok=False, says=f"{error.strerror}", mend="check the disk and who may write there")
+
+
+def _policy(house: House) -> str:
+    return f"digest {house.loaded.digest[:16]}, environment {house.policy.environment}"
+
+
+def _files(house: House) -> str:
+    """Keys and policy are the owner's alone."""
+    private = [house.workspace.key_ring, house.workspace.log_key, house.workspace.token_key]
+    for path in private:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise WorkspaceError(f"{path.name} can be read by others", hint=f"chmod 600 {path.name}")
+    return f"{len(private)} key files, readable by their owner only"
+
+
+def _passphrase(house: House) -> str:
+    reference = house.policy.keys.passphrase
+    beside = reference.startswith("file:") and not Path(reference.removeprefix("file:")).is_absolute()
+    epochs = len(house.vault.epochs())
+    kept = "; the passphrase lies beside the ring, which is for trials only" if beside else ""
+    return f"{house.keystore.kms}, {epochs} epochs{kept}"
+
+
+def _database(house: House) -> str:
+    return f"{len(house.registry.outcomes(house.line.name))} outcomes on the {house.line.name} line"
+
+
+def _ledger(house: House) -> str:
+    verdict = house.ledger.verify()
+    if verdict.found not in {Found.OK, Found.UNSIGNED_TAIL}:
+        raise LedgerTampered(
+            f"{verdict.found.value}", hint="run `sottovoce ledger verify` and keep a copy of everything"
+        )
+    return f"{verdict.size} entries, {verdict.signed} signed"
+
+
+def _clock(house: House) -> str:
+    """A ledger entry from the future means that the clock was set back, or was wrong before."""
+    size = house.ledger.size()
+    latest = max((entry.at for _, entry in house.ledger.entries(max(0, size - 1))), default=None)
+    now = house.clock()
+    if latest is not None and latest > now:
+        raise WorkspaceError(
+            "the clock is behind the last ledger entry", hint="set the clock, and check its time service"
+        )
+    return f"{now:%Y-%m-%d %H:%M} UTC"
+
+
+def _storage(house: House) -> str:
+    """Written, read back and deleted."""
+    data = os.urandom(64)
+    house.store.put(CANARY, data)
+    kept = house.store.get(CANARY) == data
+    house.store.delete(CANARY)
+    if not kept:
+        raise WorkspaceError("the store did not keep what it was given", hint="check storage.url and its rights")
+    return f"{house.store.scheme}: a canary was written, read back and deleted"
+
+
+def _disk(house: House) -> str:
+    free = shutil.disk_usage(house.workspace.root).free
+    if free < MIN_FREE_BYTES:
+        raise WorkspaceError(
+            f"{free >> 20} MiB are free", hint="free at least 1 GiB: SQLite and sealed objects need it"
+        )
+    return f"{free >> 30} GiB free"
+
+
+def _models(house: House) -> str:
+    house.warm()
+    return f"transcriber {house.policy.models.transcriber}, its digest as pinned; detectors and anonymizer load"
+
+
+def _sources(house: House) -> str:
+    told = []
+    for name, source in house.sources.items():
+        count = sum(1 for _ in source.discover())
+        told.append(f"{name}: {count} recordings")
+    return ", ".join(told) or "none configured"
+
+
+CHECKS: dict[str, Callable[[House], str]] = {
+    "policy": _policy,
+    "key files": _files,
+    "key ring": _passphrase,
+    "registry": _database,
+    "ledger": _ledger,
+    "clock": _clock,
+    "storage": _storage,
+    "disk": _disk,
+    "models": _models,
+    "sources": _sources,
+}

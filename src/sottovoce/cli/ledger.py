@@ -1,0 +1,71 @@
+"""`sottovoce ledger`: verify it, prove an entry, export it for those who would rather check themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
+from sottovoce.custody.verifier import Found
+from sottovoce.errors import LedgerTampered
+from sottovoce.settings import Workspace
+from sottovoce.wiring.house import House
+
+app = typer.Typer(no_args_is_help=True, help="The tamper-evident ledger.")
+
+
+@app.command()
+def verify(
+    workspace: InWorkspace = HERE,
+    *,
+    anchor: Annotated[list[Path] | None, typer.Option(help="A checkpoint kept elsewhere; may be given often.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every entry and say whether the ledger is what was signed. Exit code 8 when it is not."""
+    house = House(Workspace(workspace))
+    verdict = house.ledger.verify(anchors=[path.read_text(encoding="utf-8") for path in anchor or []])
+    shown = {"verdict": verdict.found.value, "entries": verdict.size, "signed": verdict.signed, "entry": verdict.leaf}
+    if as_json:
+        answer(shown)
+    else:
+        facts("Ledger", {**shown, "key": house.ledger.vkey})
+    if verdict.found not in {Found.OK, Found.UNSIGNED_TAIL}:
+        raise LedgerTampered(
+            "the ledger is not what was signed", hint="compare with an export or an anchored checkpoint"
+        )
+
+
+@app.command()
+def prove(
+    seq: Annotated[int, typer.Argument(min=0, help="The entry's number.")],
+    workspace: InWorkspace = HERE,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the proof here.")] = None,
+) -> None:
+    """A C2SP tlog-proof of one entry, to be checked offline with `python -m sottovoce.custody.verifier`."""
+    proof = House(Workspace(workspace)).ledger.prove(seq)
+    if output is None:
+        typer.echo(proof, nl=False)
+    else:
+        output.write_text(proof, encoding="utf-8")
+        say(f"proof of entry {seq} in {output}")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A folder to write to.")],
+    workspace: InWorkspace = HERE,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """The whole ledger as tiles and checkpoints, with the key that checks them."""
+    house = House(Workspace(workspace))
+    note = house.ledger.export(folder)
+    shown = {"folder": str(folder), "entries": house.ledger.size(), "key": house.ledger.vkey}
+    if as_json:
+        answer({**shown, "checkpoint": note})
+        return
+    facts("Exported", shown)
+    say(f"Check it offline: python -m sottovoce.custody.verifier {folder} --vkey '{house.ledger.vkey}'")

@@ -1,0 +1,75 @@
+"""`sottovoce`: the whole program from the command line.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 policy, 4 workspace, 5 media, 6 models and hearing,
+7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused. Errors
+are one line and a hint; tracebacks, which could quote speech, are not printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sottovoce import __version__, telemetry
+from sottovoce.cli import corpus, demo, doctor, erase, files, init, ledger, lineage, plan, policy, run, sandbox, worker
+from sottovoce.cli.output import err
+from sottovoce.errors import SottovoceError
+
+app = typer.Typer(
+    name="sottovoce",
+    help="Recorded speech that may leave the building: admitted, redacted, verified, disguised, sealed, proved.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+app.command("init")(init.init)
+app.command("doctor")(doctor.doctor)
+app.command("plan")(plan.plan)
+app.command("run")(run.run)
+app.command("redact")(files.redact)
+app.command("transcribe")(files.transcribe)
+app.command("anonymize")(files.anonymize)
+app.command("erase")(erase.erase)
+app.command("sandbox")(sandbox.sandbox)
+app.command("demo")(demo.demo)
+app.command("worker")(worker.worker)
+app.add_typer(policy.app, name="policy")
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(lineage.app, name="lineage")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sottovoce {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    log_level: Annotated[str, typer.Option(envvar="SOTTOVOCE_LOG", help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
+    log_json: Annotated[bool, typer.Option(help="Log lines as JSON.")] = False,
+) -> None:
+    """Set up what every command shares."""
+    telemetry.configure(level=log_level.upper(), as_json=log_json)
+
+
+def main() -> None:
+    """The console script: an error of ours is one line, a hint and its exit code."""
+    try:
+        app()
+    except SottovoceError as error:
+        err.print(f"[bold red]{error.code}[/] {error}", highlight=False)
+        if error.hint:
+            err.print(f"  {error.hint}", highlight=False)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

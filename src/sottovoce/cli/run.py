@@ -1,0 +1,120 @@
+"""`sottovoce run`: everything new, from admission to seal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, table
+from sottovoce.errors import RecordingErased
+from sottovoce.pipeline.run import Runner, Summary, summarise
+from sottovoce.pipeline.supervisor import Supervisor
+from sottovoce.settings import Workspace
+from sottovoce.wiring.house import House
+
+
+def run(
+    workspace: InWorkspace = HERE,
+    *,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = os.cpu_count() or 1,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again what was quarantined before.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Process what is new: find, admit, fetch, redact, verify, disguise, seal; then sum up."""
+    house = House(Workspace(workspace))
+    summary = drive(house, workers=workers, retry=retry, quiet=as_json)
+    if as_json:
+        answer(summary.as_json())
+    else:
+        show(summary)
+
+
+def drive(house: House, *, workers: int, retry: bool = False, quiet: bool = False) -> Summary:
+    """The whole run, with a progress bar on standard error unless quiet."""
+    began = time.monotonic()
+    before = {o.recording for o in house.registry.outcomes(house.line.name)} if not retry else set()
+    with bar(quiet=quiet) as progress:
+        looking = progress.add_task("looking at what there is", total=None)
+        surveyor = house.surveyor()
+        if retry:
+            house.reopen_quarantined()
+            before = {o.recording for o in house.registry.outcomes(house.line.name)}
+        survey = surveyor.look(seen=lambda count: progress.update(looking, completed=count))
+        progress.update(looking, total=survey.seen, completed=survey.seen)
+        house.erase_withdrawn(survey.withdrawn)
+        keys = surveyor.settle(survey)
+        carrying = progress.add_task("admission to seal", total=len(keys))
+        restarts = _carry(house, keys, workers, lambda count: progress.update(carrying, completed=count))
+    house.ledger.checkpoint()
+    outcomes = [o for o in house.registry.outcomes(house.line.name) if o.recording not in before]
+    ended_at = _ends(house, [o.recording for o in outcomes])
+    return summarise(survey, outcomes, ended_at, restarts=restarts, seconds=time.monotonic() - began)
+
+
+def _carry(house: House, keys: Sequence[str], workers: int, done: Callable[[int], None]) -> int:
+    """Workers of this machine until every key has its outcome; answers how many had to be started again."""
+    if not keys:
+        return 0
+    queue = house.queue()
+    supervisor = Supervisor(
+        command=lambda slot: worker_command(house, slot), slots=min(workers, len(keys)), logs=house.workspace.logs
+    )
+    try:
+        runner = Runner(line=house.line, registry=house.registry, queue=queue, closer=house.concluder())
+        runner.submit(keys)
+        with supervisor.working():
+            runner.wait(keys, supervisor, done=done)
+        runner.purge()
+    finally:
+        queue.close()
+    return supervisor.restarts
+
+
+def worker_command(house: House, slot: int) -> list[str]:
+    """What starts a worker of this machine."""
+    return [sys.executable, "-m", "sottovoce", "worker", "-w", str(house.workspace.root), "--slot", str(slot)]
+
+
+def _ends(house: House, keys: Sequence[str]) -> dict[str, datetime]:
+    """When each call ended, where that is known."""
+    ends = {}
+    for key in keys:
+        try:
+            _, metadata = house.registry.recall(key)
+        except RecordingErased:
+            continue
+        if metadata.started_at is not None:
+            ends[key] = metadata.started_at + timedelta(seconds=metadata.duration_s or 0.0)
+    return ends
+
+
+def show(summary: Summary) -> None:
+    """The closing summary."""
+    facts(
+        "Run",
+        {
+            "recordings seen": f"{summary.seen} ({summary.new} new)",
+            "admitted and carried": summary.chosen,
+            **summary.by_status,
+            "sealed hours": f"{summary.sealed_hours:.3f}",
+            "call end to seal": _lag(summary),
+            "workers started again": summary.restarts,
+            "took": f"{summary.seconds:.1f} s",
+        },
+    )
+    if summary.by_reason:
+        table("Withheld", ("reason", "recordings"), list(summary.by_reason.items()))
+    if summary.removed_s:
+        table("Removed from the sound", ("entity", "seconds"), list(summary.removed_s.items()))
+
+
+def _lag(summary: Summary) -> str:
+    if not summary.lag_s:
+        return "nothing sealed"
+    return ", ".join(f"{name.upper()} {timedelta(seconds=round(s))}" for name, s in summary.lag_s.items())

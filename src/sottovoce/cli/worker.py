@@ -1,0 +1,30 @@
+"""`sottovoce worker`: one slot of this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from sottovoce.cli.output import HERE, InWorkspace
+from sottovoce.settings import Workspace
+from sottovoce.wiring.house import House
+
+
+def worker(
+    workspace: InWorkspace = HERE,
+    *,
+    slot: Annotated[int, typer.Option(min=0, help="Which slot of this machine; each is held by one process.")] = 0,
+    node: Annotated[str, typer.Option(help="This machine's name among all that share the database.")] = "",
+) -> None:
+    """Take recordings from the queue, one at a time. `run` starts its own; start more on other machines."""
+    name = node or platform.node().split(".")[0] or "node"
+    house = House(Workspace(workspace), actor=f"worker.{slot}")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    house.warm()
+    house.worker(node=name, slot=slot).serve(house.carrier(), stop)

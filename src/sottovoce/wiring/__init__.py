@@ -1,0 +1,1 @@
+"""Composes everything; owns clock, randomness and ids. Nothing below knows where anything comes from."""

@@ -1,0 +1,370 @@
+"""Composes everything, and owns clock, randomness and ids.
+
+A `House` is one workspace with its policy. Rooms are built when first asked for, so that `plan` loads
+no model and `redact FILE` opens no registry. Nothing below this file knows where anything comes from.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from sottovoce.corpus.open import SampleOpener
+from sottovoce.corpus.release import Releaser
+from sottovoce.corpus.standing import PolicyStanding
+from sottovoce.corpus.versions import Versions
+from sottovoce.custody.entry import Action
+from sottovoce.custody.erasure import Eraser
+from sottovoce.custody.ledger import Ledger
+from sottovoce.custody.note import VerifierKey
+from sottovoce.custody.registry import Registry
+from sottovoce.custody.signer import Ed25519Signer, load_log_key
+from sottovoce.custody.subject import ByConversation
+from sottovoce.database.engine import open_engine
+from sottovoce.database.migrate import upgrade
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.outcome import OutcomeStatus
+from sottovoce.domain.recording import RecordingMetadata
+from sottovoce.pipeline.carrier import Carrier, Rooms
+from sottovoce.pipeline.conclude import Concluder
+from sottovoce.pipeline.known import LineKnown
+from sottovoce.pipeline.lines import CORPUS, LINES
+from sottovoce.pipeline.package import Packer
+from sottovoce.pipeline.survey import Surveyor
+from sottovoce.policy.load import LoadedPolicy, load_policy
+from sottovoce.policy.model import FolderSource as FolderPolicy
+from sottovoce.policy.model import GenesysSource as GenesysPolicy
+from sottovoce.policy.model import Policy
+from sottovoce.redact.rules import RedactionRules, rules_for
+from sottovoce.screening.screen import Screener
+from sottovoce.settings import Workspace, resolve_secret
+from sottovoce.sources.folder import FolderSource
+from sottovoce.sources.genesys.client import GenesysClient
+from sottovoce.sources.genesys.hosts import Hosts
+from sottovoce.sources.genesys.source import GenesysSource
+from sottovoce.sources.protocol import HmacTokenizer, Source, Timing
+from sottovoce.vault.file_keyring import FileKeyRing
+from sottovoce.vault.keystore import KeyStore
+from sottovoce.vault.open_store import open_store
+from sottovoce.vault.protocol import ObjectStore
+from sottovoce.vault.vault import Vault
+from sottovoce.wiring.rooms import compose_disguiser, compose_redactor, decode_media, whisper
+from sottovoce.wiring.workspace import origin_of, utc_now
+
+if TYPE_CHECKING:
+    from sottovoce.anonymize.disguise import Disguiser, Undisguised
+    from sottovoce.pipeline.engine import Queue, Worker
+    from sottovoce.redact.redactor import Redactor
+    from sottovoce.speech.protocol import Transcriber
+
+ACCENT_ATTRIBUTE = "accentRegion"
+
+
+class House:
+    """One workspace, composed."""
+
+    def __init__(
+        self, workspace: Workspace, *, actor: str = "cli", clock: Callable[[], datetime] = utc_now, threads: int = 1
+    ) -> None:
+        self.workspace = workspace.required()
+        self.actor = actor
+        self.clock = clock
+        self.line = CORPUS
+        self._threads = threads
+
+    @cached_property
+    def loaded(self) -> LoadedPolicy:
+        return load_policy(self.workspace.policy)
+
+    @property
+    def policy(self) -> Policy:
+        return self.loaded.policy
+
+    # custody
+
+    @property
+    def origin(self) -> str:
+        """The ledger's name, and its key's."""
+        return origin_of(self.policy.tenant)
+
+    @cached_property
+    def signer(self) -> Ed25519Signer:
+        return load_log_key(self.workspace.log_key, name=self.origin)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(engine=self._database, signer=self.signer, origin=self.origin, clock=self.clock)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(engine=self._database, ledger=self.ledger, clock=self.clock)
+
+    @cached_property
+    def _database(self) -> Engine:
+        engine = open_engine(self.policy.database.url, base=self.workspace.root)
+        upgrade(engine)
+        return engine
+
+    # vault
+
+    @cached_property
+    def key_ring(self) -> FileKeyRing:
+        passphrase = resolve_secret(self.policy.keys.passphrase, base=self.workspace.root)
+        return FileKeyRing.open(
+            self.workspace.key_ring, passphrase, clock=self.clock, environment=self.policy.environment
+        )
+
+    @cached_property
+    def keystore(self) -> KeyStore:
+        return KeyStore.open(
+            self.policy.database.keys_url,
+            base=self.workspace.root,
+            tenant=self.policy.tenant,
+            provider=self.key_ring,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        return open_store(self.policy.storage, base=self.workspace.root)
+
+    @cached_property
+    def vault(self) -> Vault:
+        return Vault(tenant=self.policy.tenant, keystore=self.keystore, store=self.store, clock=self.clock)
+
+    # sources and screening
+
+    @cached_property
+    def tokenizer(self) -> HmacTokenizer:
+        return HmacTokenizer(key=Confidential(bytes.fromhex(self.workspace.token_key.read_text().strip())))
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        return {name: self._source(name, settings) for name, settings in self.policy.sources.items()}
+
+    def _source(self, name: str, settings: GenesysPolicy | FolderPolicy) -> Source:
+        if isinstance(settings, FolderPolicy):
+            return FolderSource(
+                name=name,
+                root=self.workspace.root / settings.path,
+                tokenizer=self.tokenizer,
+                customer_channel=settings.customer_channel,
+                attributes=self._attributes,
+                queue_categories=self.policy.corpus.queue_categories,
+            )
+        return self._genesys(name, settings)
+
+    def _genesys(self, name: str, settings: GenesysPolicy) -> Source:
+        client = GenesysClient(
+            hosts=Hosts.of(
+                region=settings.region,
+                api_url=settings.api_url,
+                login_url=settings.login_url,
+                media_hosts=settings.media_hosts,
+            ),
+            client_id=resolve_secret(settings.client_id, base=self.workspace.root),
+            client_secret=resolve_secret(settings.client_secret, base=self.workspace.root),
+            timing=Timing.of_system(),
+            requests_per_minute=settings.requests_per_minute,
+        )
+        return GenesysSource(
+            name=name,
+            client=client,
+            tokenizer=self.tokenizer,
+            customer_channel=settings.customer_channel,
+            attributes=self._attributes,
+            queue_categories=self.policy.corpus.queue_categories,
+            since=_midnight(settings.since),
+            until=_midnight(settings.until),
+        )
+
+    @property
+    def _attributes(self) -> frozenset[str]:
+        """The participant attributes policy speaks of; no others are kept."""
+        consent, exclusions = self.policy.consent, self.policy.exclusions
+        return frozenset(
+            {
+                consent.consent_attribute,
+                consent.opt_out_attribute,
+                consent.withdrawn_attribute,
+                exclusions.payment_attribute,
+                ACCENT_ATTRIBUTE,
+            }
+        )
+
+    def screener(self) -> Screener:
+        known = LineKnown(registry=self.registry, line=self.line.name)
+        return Screener(policy=self.policy, policy_digest=self.loaded.digest, known=known, today=self.today)
+
+    def today(self) -> date:
+        return self.clock().date()
+
+    def surveyor(self) -> Surveyor:
+        return Surveyor(
+            line=self.line,
+            policy=self.policy,
+            policy_digest=self.loaded.digest,
+            sources=tuple(self.sources.values()),
+            screener=self.screener(),
+            registry=self.registry,
+            actor=self.actor,
+            clock=self.clock,
+        )
+
+    # hearing, finding, removing, disguising
+
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        return whisper(self.policy.models, threads=self._threads)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        return compose_redactor(self.transcriber)
+
+    @cached_property
+    def disguiser(self) -> Disguiser | Undisguised:
+        return compose_disguiser(self.policy.anonymization)
+
+    def rules(self, metadata: RecordingMetadata) -> RedactionRules:
+        return rules_for(self.policy.redaction, queue=metadata.queue, category=metadata.queue_category)
+
+    @cached_property
+    def packer(self) -> Packer:
+        from sottovoce.redact.maps import redaction_map
+        from sottovoce.speech.encode import encode
+        from sottovoce.speech.resample import resample
+
+        return Packer(corpus=self.policy.corpus, encode=encode, resample=resample, describe_plan=redaction_map)
+
+    # the corpus
+
+    @cached_property
+    def releaser(self) -> Releaser:
+        return Releaser(
+            policy=self.policy,
+            policy_digest=self.loaded.digest,
+            line=self.line.name,
+            store=self.registry,
+            vault=self.vault,
+            plain=self.store,
+            standing=PolicyStanding(policy=self.policy, today=self.today),
+            signer=self.signer,
+            clock=self.clock,
+            random=os.urandom,
+        )
+
+    @cached_property
+    def versions(self) -> Versions:
+        key = VerifierKey.parse(self.signer.vkey)
+        return Versions(store=self.registry, vault=self.vault, plain=self.store, keys=(key,))
+
+    @cached_property
+    def opener(self) -> SampleOpener:
+        return SampleOpener(store=self.registry, vault=self.vault, scribe=self.ledger, clock=self.clock)
+
+    # erasure
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        return Eraser(
+            registry=self.registry,
+            ledger=self.ledger,
+            shredder=self.vault,
+            ciphertext=self.store,
+            signer=self.signer,
+            clock=self.clock,
+            ids=lambda: str(uuid.uuid4()),
+            random=os.urandom,
+        )
+
+    def erase_withdrawn(self, keys: Iterable[str]) -> int:
+        """Consent taken back after the fact erases what was kept (SPEC 4.2); answers how many recordings went."""
+        erased = 0
+        for key in keys:
+            _, metadata = self.registry.recall(key)
+            subject = ByConversation(conversation_id=metadata.conversation_id)
+            erased += len(self.eraser.erase(subject, requested_by=self.actor, why="CONSENT_WITHDRAWN").recordings)
+        return erased
+
+    def reopen_quarantined(self) -> int:
+        """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""
+        reopened = 0
+        concluder = self.concluder()
+        for outcome in self.registry.outcomes(self.line.name):
+            if outcome.status is OutcomeStatus.QUARANTINED:
+                journal = concluder.journal(self.line.name, outcome.recording)
+                journal.note(Action.RECORDING_REOPENED, {}, outcome=str(outcome.reason))
+                reopened += self.registry.reopen(self.line.name, outcome.recording, journal.entries())
+        return reopened
+
+    # the corridor
+
+    def warm(self) -> None:
+        """Load every model before the first recording is taken, and open what may refuse to open."""
+        self.vault.epochs()
+        self.carrier()
+
+    def carrier(self) -> Carrier:
+        """The engine's task, with every model behind it loaded when first used."""
+        rooms = Rooms(
+            sources=self.sources,
+            decode=decode_media,
+            screen=self.screener(),
+            rules=self.rules,
+            redact=self.redactor,
+            disguise=self.disguiser,
+            pack=self.packer,
+            vault=self.vault,
+        )
+        return Carrier(rooms=rooms, concluder=self.concluder())
+
+    def concluder(self) -> Concluder:
+        """Writes outcomes; loads no model."""
+        return Concluder(
+            registry=self.registry,
+            vault=self.vault,
+            lines=LINES,
+            policy_digest=self.loaded.digest,
+            actor=self.actor,
+            clock=self.clock,
+        )
+
+    @property
+    def _engine_database(self) -> Engine | None:
+        """SQLite opened with the project's own settings; PostgreSQL is the engine's own affair."""
+        url = self.policy.database.engine_url
+        return open_engine(url, base=self.workspace.root) if url.startswith("sqlite") else None
+
+    def queue(self) -> Queue:
+        from sottovoce.pipeline.engine import Queue
+
+        return Queue(url=self._engine_url, database=self._engine_database)
+
+    def worker(self, *, node: str, slot: int) -> Worker:
+        from sottovoce.pipeline.engine import Worker
+
+        return Worker(
+            url=self._engine_url,
+            database=self._engine_database,
+            node=node,
+            slot=slot,
+            slots=self.workspace.slots,
+            hearts=self.registry,
+        )
+
+    @property
+    def _engine_url(self) -> str:
+        url = self.policy.database.engine_url
+        if url.startswith("sqlite"):
+            return f"sqlite:///{self.workspace.root / url.partition(':')[2]}"
+        return url
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)

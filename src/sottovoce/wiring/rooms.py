@@ -1,0 +1,66 @@
+"""The rooms that hear, find, remove and disguise, composed; models load when a room is first asked for."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from sottovoce.domain.outcome import Waiver
+from sottovoce.domain.sound import Media, MediaFormat, Sound
+from sottovoce.policy.model import Anonymization, Models
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sottovoce.anonymize.disguise import Disguiser, Undisguised
+    from sottovoce.anonymize.protocol import Anonymizer
+    from sottovoce.redact.redactor import Redactor
+    from sottovoce.speech.protocol import Transcriber
+
+
+def noise_source() -> np.random.Generator:
+    """A generator seeded from the operating system's entropy, new for each recording."""
+    import numpy as np
+
+    return np.random.default_rng(secrets.randbits(128))
+
+
+def decode_media(media: Media) -> tuple[Sound, MediaFormat]:
+    from sottovoce.speech.assemble import assemble
+    from sottovoce.speech.caps import Caps
+
+    return assemble(media, caps=Caps())
+
+
+def whisper(models: Models | None = None, *, threads: int = 1) -> Transcriber:
+    """The packaged model, or the one policy names."""
+    from sottovoce.speech.whisper import WhisperTranscriber
+
+    models = models or Models()
+    return WhisperTranscriber(model=models.transcriber, threads=threads, digest=models.digest)
+
+
+def compose_redactor(transcriber: Transcriber) -> Redactor:
+    """Every detector before, and the second ear again after."""
+    from sottovoce.detect.finder import Finder
+    from sottovoce.detect.second_ear import SecondEar
+    from sottovoce.redact.redactor import Redactor
+
+    return Redactor(transcriber=transcriber, finder=Finder(), ears=(SecondEar(),), noise_source=noise_source)
+
+
+def pseudo_speaker() -> Anonymizer:
+    """The default anonymizer."""
+    from sottovoce.anonymize.pseudo_speaker import PseudoSpeakerAnonymizer
+
+    return PseudoSpeakerAnonymizer()
+
+
+def compose_disguiser(settings: Anonymization | None = None) -> Disguiser | Undisguised:
+    """The pseudo-speaker anonymizer, or the waiver that policy states instead."""
+    from sottovoce.anonymize.disguise import Disguiser, Undisguised
+
+    if settings is not None and settings.method == "none":
+        waiver = Waiver(step="anonymize", who=settings.waiver_who or "", why=settings.waiver_why or "")
+        return Undisguised(waiver=waiver)
+    return Disguiser(anonymizer=pseudo_speaker(), randomness=noise_source)

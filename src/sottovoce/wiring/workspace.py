@@ -1,0 +1,49 @@
+"""Making a workspace: policy, key ring, log key, token key."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sottovoce.custody.signer import create_log_key
+from sottovoce.domain.confidential import Confidential
+from sottovoce.errors import WorkspaceError
+from sottovoce.policy.load import load_policy
+from sottovoce.settings import Workspace
+from sottovoce.vault.file_keyring import FileKeyRing
+
+TOKEN_KEY_BYTES = 32
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def origin_of(tenant: str) -> str:
+    """The name of a tenant's ledger, and of the key that signs it."""
+    return f"sottovoce.ledger/{tenant}"
+
+
+def build_workspace(root: Path, *, policy: str, passphrase: Confidential[str]) -> Workspace:
+    """A new workspace: policy, key ring, log key, token key. Raises WorkspaceError where there is one.
+
+    The passphrase opens the key ring and is not kept.
+    """
+    workspace = Workspace(root)
+    if workspace.exists:
+        raise WorkspaceError(f"there is a workspace in {root} already", hint="use it, or name another folder")
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_private(workspace.policy, policy)
+    loaded = load_policy(workspace.policy)
+    FileKeyRing.create(workspace.key_ring, passphrase, clock=utc_now, environment=loaded.policy.environment)
+    create_log_key(workspace.log_key, name=origin_of(loaded.policy.tenant))
+    _write_private(workspace.token_key, secrets.token_hex(TOKEN_KEY_BYTES))
+    return workspace
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file only its owner may read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
