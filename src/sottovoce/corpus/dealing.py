@@ -52,16 +52,26 @@ def earlier_names(store: VersionStore) -> dict[str, str]:
     }
 
 
+def earlier_splits(store: VersionStore) -> dict[str, Split]:
+    """Where each corpus id was in the latest version that had it."""
+    return {
+        sample.corpus_id: Split(sample.split)
+        for version in store.versions()
+        for sample in store.samples(version.version)
+    }
+
+
 def deal(
-    opened: Sequence[Opened], *, names: Mapping[str, str], policy: Policy, random: Callable[[int], bytes]
+    opened: Sequence[Opened], *, store: VersionStore, policy: Policy, random: Callable[[int], bytes]
 ) -> list[Dealt]:
     """Every sample under its earlier name or a fresh one, in splits that share no speaker."""
+    names = earlier_names(store)
     named = {o.held.id: names.get(o.held.id) or new_corpus_id(random) for o in opened}
     spoken = (
         Spoken(name=named[o.held.id], duration_s=o.heard.duration_s, speakers=o.candidate.speakers) for o in opened
     )
     shares = {Split(name): share for name, share in policy.corpus.splits.items()}
-    splits = assign(spoken, shares, seed=policy.selection.seed)
+    splits = assign(spoken, shares, seed=policy.selection.seed, before=earlier_splits(store))
     return [Dealt(opened=o, sample=_sample(o, named[o.held.id], splits, policy)) for o in opened]
 
 

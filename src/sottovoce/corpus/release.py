@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sottovoce.corpus.candidates import Candidate, Opened, candidates
-from sottovoce.corpus.dealing import Dealt, deal, earlier_names
+from sottovoce.corpus.dealing import Dealt, deal
 from sottovoce.corpus.examine import examine
 from sottovoce.corpus.gate import (
     AttackReport,
@@ -101,7 +101,7 @@ class Releaser:
         refuse(Refusal.OBJECT_DAMAGED for sample in opened if sample is None)
         dealt = deal(
             [sample for sample in opened if sample is not None],
-            names=earlier_names(self._store),
+            store=self._store,
             policy=self._policy,
             random=self._random,
         )

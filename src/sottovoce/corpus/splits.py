@@ -7,6 +7,9 @@ are taken for one person, because they might be.
 Components are dealt to the split that lacks most hours, the large ones first and the rest by lot, then
 moved while that brings the whole nearer to its shares. No split that is wanted stays empty while there
 are components enough. The same seed and speakers give the same splits in any order.
+
+Whoever was in a split of an earlier version stays there, because a model may have learnt from them. Where
+speakers of two earlier splits are joined by a new sample, all go to the one that was trained on.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from sottovoce.corpus.sample import Split
@@ -21,6 +25,7 @@ from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.domain.sound import Role
 
 UNNAMED = "unnamed"
+NOWHERE: Mapping[str, Split] = {}
 
 
 PASSES = 20
@@ -90,10 +95,16 @@ def _component(group: Sequence[Spoken]) -> Component:
     )
 
 
-def assign(samples: Iterable[Spoken], shares: Mapping[Split, float], *, seed: int) -> dict[str, Split]:
+def assign(
+    samples: Iterable[Spoken],
+    shares: Mapping[Split, float],
+    *,
+    seed: int,
+    before: Mapping[str, Split] = NOWHERE,
+) -> dict[str, Split]:
     """The split of every sample by name. Shares are of the hours, and need not sum to one.
 
-    Raises ValueError when no split has a share.
+    `before` are the splits of samples in an earlier version. Raises ValueError when no split has a share.
     """
     wanted = {split: share for split in Split if (share := shares.get(split, 0.0)) > 0}
     if not wanted:
@@ -102,8 +113,11 @@ def assign(samples: Iterable[Spoken], shares: Mapping[Split, float], *, seed: in
     total_s = sum(part.duration_s for part in parts)
     whole = sum(wanted.values())
     deal = _Deal(target_s={split: total_s * share / whole for split, share in wanted.items()})
+    for part in parts:
+        deal.keep(part, {split for name in part.names if (split := before.get(name)) in wanted})
     for part in _dealing_order(parts, min(deal.target_s.values()), seed):
-        deal.give(part, max(wanted, key=lambda split: deal.target_s[split] - deal.given_s(split)))
+        if part not in deal.kept:
+            deal.give(part, max(wanted, key=deal.lacks_s))
     deal.settle()
     deal.fill_empty()
     return {name: split for part, split in deal.home.items() for name in part.names}
@@ -125,23 +139,33 @@ class _Deal:
 
     target_s: Mapping[Split, float]
     home: dict[Component, Split] = field(default_factory=dict)
+    kept: set[Component] = field(default_factory=set)
+    """Those that may not move."""
     _given_s: dict[Split, float] = field(default_factory=dict)
 
-    def given_s(self, split: Split) -> float:
-        return self._given_s.get(split, 0.0)
+    def lacks_s(self, split: Split) -> float:
+        return self.target_s[split] - self._given_s.get(split, 0.0)
+
+    def keep(self, part: Component, lived_in: AbstractSet[Split | None]) -> None:
+        """Puts the part where it was, for good; training comes first among several."""
+        home = next((split for split in Split if split in lived_in), None)
+        if home is not None:
+            self.give(part, home)
+            self.kept.add(part)
 
     def give(self, part: Component, split: Split) -> None:
         before = self.home.get(part)
         if before is not None:
             self._given_s[before] -= part.duration_s
         self.home[part] = split
-        self._given_s[split] = self.given_s(split) + part.duration_s
+        self._given_s[split] = self._given_s.get(split, 0.0) + part.duration_s
 
     def settle(self) -> None:
         """Moves components one at a time while that lessens the squared distance from the targets."""
         for _ in range(PASSES):
             moved = False
-            for part, split in list(self.home.items()):
+            for part in [part for part in self.home if part not in self.kept]:
+                split = self.home[part]
                 better = min(self.target_s, key=lambda other: self._cost(part, split, other))
                 if self._cost(part, split, better) < -GAIN_S2:
                     self.give(part, better)
@@ -153,14 +177,12 @@ class _Deal:
         """By how much the squared distance would grow if the part moved."""
         if other is split:
             return 0.0
-        lacks_here = self.target_s[split] - self.given_s(split)
-        lacks_there = self.target_s[other] - self.given_s(other)
-        return 2 * part.duration_s * (part.duration_s + lacks_here - lacks_there)
+        return 2 * part.duration_s * (part.duration_s + self.lacks_s(split) - self.lacks_s(other))
 
     def fill_empty(self) -> None:
         """Gives each empty split the shortest component of those that can spare one."""
         for split in self.target_s:
             lived_in = Counter(self.home.values())
-            spare = [part for part, home in self.home.items() if lived_in[home] > 1]
+            spare = [part for part, home in self.home.items() if lived_in[home] > 1 and part not in self.kept]
             if not lived_in[split] and spare:
                 self.give(min(spare, key=lambda part: (part.duration_s, sorted(part.speakers))), split)

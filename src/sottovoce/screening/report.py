@@ -53,6 +53,8 @@ class PlanReport:
     considered: int
     target_h: float
     chosen_h: float
+    kept_h: float
+    """What earlier runs have sealed toward the target."""
     taken: tuple[Taken, ...]
     not_taken: tuple[NotTaken, ...]
     reasons: Mapping[Reason, int]
@@ -65,6 +67,7 @@ class PlanReport:
             "considered": self.considered,
             "target_h": round(self.target_h, 4),
             "chosen_h": round(self.chosen_h, 4),
+            "kept_h": round(self.kept_h, 4),
             "taken": [{"key": t.key, "duration_s": t.duration_s, "stratum": t.stratum} for t in self.taken],
             "not_taken": [
                 {"key": n.key, "reason": n.reason.value, "evidence": dict(n.evidence)} for n in self.not_taken
@@ -75,8 +78,18 @@ class PlanReport:
         }
 
 
-def plan(recordings: Iterable[RecordingMetadata], *, screener: Screener, wanted: Wanted) -> PlanReport:
-    """Screens every recording and selects from the admitted. Reads metadata only."""
+def plan(
+    recordings: Iterable[RecordingMetadata],
+    *,
+    screener: Screener,
+    wanted: Wanted,
+    kept: Iterable[RecordingMetadata] = (),
+) -> PlanReport:
+    """Screens every recording and selects from the admitted. Reads metadata only.
+
+    `kept` are the recordings earlier runs have sealed: they count toward the target.
+    """
+    had = [_candidate(metadata, screener.strata(metadata)) for metadata in kept]
     admissions: dict[str, Admission] = {}
     candidates: list[Candidate] = []
     refused: list[NotTaken] = []
@@ -84,17 +97,17 @@ def plan(recordings: Iterable[RecordingMetadata], *, screener: Screener, wanted:
         answer = screener.admit(metadata)
         if isinstance(answer, Passed):
             admissions[metadata.ref.key] = answer.value
-            candidates.append(_candidate(metadata, answer.value))
+            candidates.append(_candidate(metadata, answer.value.stratum))
         else:
             refused.append(NotTaken(key=metadata.ref.key, reason=answer.reason, evidence=answer.evidence))
-    selection = select(candidates, wanted)
+    selection = select(candidates, wanted, kept=had)
     refused += [_not_selected(left.key, left.stratum) for left in selection.left_out]
-    return _report(selection, refused, admissions, candidates, wanted)
+    return _report(selection, refused, admissions, candidates, had, wanted)
 
 
-def _candidate(metadata: RecordingMetadata, admission: Admission) -> Candidate:
-    """A passed recording has a duration: `metadata_complete` was asked."""
-    return Candidate(key=metadata.ref.key, duration_s=metadata.duration_s or 0.0, values=admission.stratum)
+def _candidate(metadata: RecordingMetadata, values: Mapping[str, str]) -> Candidate:
+    """An admitted recording has a duration: `metadata_complete` was asked."""
+    return Candidate(key=metadata.ref.key, duration_s=metadata.duration_s or 0.0, values=values)
 
 
 def _not_selected(key: str, stratum: str) -> NotTaken:
@@ -106,6 +119,7 @@ def _report(
     refused: list[NotTaken],
     admissions: Mapping[str, Admission],
     candidates: list[Candidate],
+    had: list[Candidate],
     wanted: Wanted,
 ) -> PlanReport:
     by_key = sorted(refused, key=lambda n: n.key)
@@ -114,6 +128,7 @@ def _report(
         considered=len(selection.chosen) + len(refused),
         target_h=wanted.target_hours,
         chosen_h=selection.hours,
+        kept_h=sum(c.duration_s for c in had) / HOUR_S,
         taken=tuple(
             Taken(
                 key=c.key,

@@ -70,7 +70,7 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Chosen in the order they were chosen; left out and shortages sorted by name."""
+    """Chosen in the order they were chosen; left out sorted by key. `hours` are of the newly chosen."""
 
     chosen: tuple[Candidate, ...]
     left_out: tuple[LeftOut, ...]
@@ -81,10 +81,15 @@ class Selection:
         return _seconds(self.chosen) / HOUR_S
 
 
-def select(candidates: Iterable[Candidate], wanted: Wanted) -> Selection:
-    """The selection that policy asks for, from what there is. A key offered twice counts once."""
-    offered = {c.key: c for c in sorted(candidates, key=lambda c: (c.key, c.duration_s))}
-    draw = _Draw(offered=tuple(offered.values()), wanted=wanted)
+def select(candidates: Iterable[Candidate], wanted: Wanted, *, kept: Iterable[Candidate] = ()) -> Selection:
+    """The selection that policy asks for, from what there is. A key offered twice counts once.
+
+    `kept` is what earlier runs chose and the corpus still has: it counts toward target, shares and strata,
+    and is not chosen again, so that many runs fill one target and not each its own.
+    """
+    had = _by_key(kept)
+    offered = [c for key, c in _by_key(candidates).items() if key not in had]
+    draw = _Draw(kept=tuple(had.values()), offered=tuple(offered), wanted=wanted)
     draw.fill_shares()
     draw.fill_target()
     left = [c for c in draw.offered if c.key not in draw.chosen]
@@ -95,18 +100,33 @@ def select(candidates: Iterable[Candidate], wanted: Wanted) -> Selection:
     )
 
 
+def _by_key(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
+    return {c.key: c for c in sorted(candidates, key=lambda c: (c.key, c.duration_s))}
+
+
 @dataclass(slots=True, kw_only=True)
 class _Draw:
     """A selection under way: what was chosen, in order, and the seconds each stratum has."""
 
+    kept: tuple[Candidate, ...]
     offered: tuple[Candidate, ...]
     wanted: Wanted
     chosen: dict[str, Candidate] = field(default_factory=dict)
     taken_s: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for candidate in self.kept:
+            stratum = label(candidate.values, self.wanted.stratify_by)
+            self.taken_s[stratum] = self.taken_s.get(stratum, 0.0) + candidate.duration_s
+
     @property
     def target_s(self) -> float:
         return self.wanted.target_hours * HOUR_S
+
+    @property
+    def held(self) -> tuple[Candidate, ...]:
+        """Kept and chosen: what the corpus will have."""
+        return (*self.kept, *self.chosen.values())
 
     def fill_shares(self) -> None:
         """Enough of each share even if the last recording overshoots the target by the longest there is."""
@@ -122,7 +142,7 @@ class _Draw:
         waiting = self._waiting(fits)
         poorest = [(self.taken_s.get(stratum, 0.0), stratum) for stratum in waiting]
         heapq.heapify(poorest)
-        got_s = _seconds(filter(fits, self.chosen.values()))
+        got_s = _seconds(filter(fits, self.held))
         while poorest and got_s < enough_s - ROUNDING_S:
             taken_s, stratum = heapq.heappop(poorest)
             candidate = waiting[stratum].pop()
@@ -151,14 +171,14 @@ def _is_of(candidate: Candidate, share: MinimumShare) -> bool:
 
 
 def _of_target(draw: _Draw) -> Iterator[Shortage]:
-    yield from _short(Kind.TARGET, "target", draw.target_s, _seconds(draw.chosen.values()))
+    yield from _short(Kind.TARGET, "target", draw.target_s, _seconds(draw.held))
 
 
 def _of_shares(draw: _Draw) -> Iterator[Shortage]:
     """A share is of the target, or of what was chosen where that is more."""
-    whole_s = max(draw.target_s, _seconds(draw.chosen.values()))
+    whole_s = max(draw.target_s, _seconds(draw.held))
     for share in draw.wanted.minimum_shares:
-        chosen_s = _seconds(c for c in draw.chosen.values() if _is_of(c, share))
+        chosen_s = _seconds(c for c in draw.held if _is_of(c, share))
         value = canonical(share.dimension, share.value)
         yield from _short(
             Kind.SHARE, label({share.dimension: value}, [share.dimension]), share.share * whole_s, chosen_s
@@ -167,7 +187,7 @@ def _of_shares(draw: _Draw) -> Iterator[Shortage]:
 
 def _of_strata(draw: _Draw, left: Iterable[Candidate]) -> Iterator[Shortage]:
     """A stratum that was used up before it had an even part of the target."""
-    strata = sorted({label(c.values, draw.wanted.stratify_by) for c in draw.offered})
+    strata = sorted({label(c.values, draw.wanted.stratify_by) for c in (*draw.kept, *draw.offered)})
     more = {label(c.values, draw.wanted.stratify_by) for c in left}
     for stratum in strata:
         if stratum not in more:

@@ -90,6 +90,10 @@ class Screener:
             return answer
         return Passed(value=self._admission(metadata), evidence=answer.evidence)
 
+    def strata(self, metadata: RecordingMetadata) -> dict[str, str]:
+        """What the recording is like, in the dimensions the policy names."""
+        return strata_of(metadata, self._policy)
+
     def explain(self, metadata: RecordingMetadata) -> tuple[RuleAnswer, ...]:
         """Every rule's answer, in order; the first that does not pass is the one that decides."""
         context = self._context(metadata)
@@ -131,7 +135,7 @@ class Screener:
             assessment=basis.assessment if basis.basis is LawfulBasis.LEGITIMATE_INTEREST else None,
             policy_digest=self._digest,
             rules=tuple(rule.name for rule in self._rules),
-            stratum=strata_of(metadata, self._policy),
+            stratum=self.strata(metadata),
         )
 
 

@@ -100,6 +100,7 @@ def test_a_sample_keeps_its_name_in_the_next_version(world):
     second = world.releaser.release(actor="svc-release")
     assert second.version == "corpus/v2"
     names = {s.corpus_id for s in world.registry.samples("corpus/v2")}
+    assert world.versions.diff("corpus/v1", "corpus/v2").moved == ()
     assert first < names
     assert len(names) == 6
 

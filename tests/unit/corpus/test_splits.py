@@ -92,6 +92,24 @@ def test_a_split_without_a_share_gets_nothing():
         assign([], {}, seed=1)
 
 
+def test_whoever_was_in_a_split_stays_there():
+    """A later version never moves a speaker from test to training, whatever the seed."""
+    samples = [spoken(str(i), f"c{i}") for i in range(30)]
+    first = assign(samples, SHARES, seed=1)
+    more = samples + [spoken(f"n{i}", f"d{i}") for i in range(10)] + [spoken("again", "c3")]
+    second = assign(more, SHARES, seed=2, before=first)
+    assert {name: second[name] for name in first} == first
+    assert second["again"] is first["3"]
+    assert set(assign(samples, {Split.TRAIN: 1.0}, seed=1, before=first).values()) == {Split.TRAIN}
+
+
+def test_joined_speakers_of_two_splits_go_to_training():
+    """Where a new sample joins a trained speaker with a test speaker, nobody of them tests any more."""
+    before = {"1": Split.TEST, "2": Split.TRAIN}
+    found = assign([spoken("1", "a"), spoken("2", "b"), spoken("3", "a", "b")], SHARES, seed=1, before=before)
+    assert set(found.values()) == {Split.TRAIN}
+
+
 def test_another_seed_deals_anew():
     """The seed decides who goes where."""
     samples = [spoken(str(i), f"c{i}") for i in range(50)]

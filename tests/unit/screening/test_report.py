@@ -38,3 +38,12 @@ def test_a_plan_is_plain_json(call, screener):
     assert told["taken"] == [{"key": "k1", "duration_s": 90.0, "stratum": "queue_category:billing"}]
     assert told["shortages"][0]["of"] == "target"
     assert "c1" not in text
+
+
+def test_a_plan_counts_what_was_sealed_before(call, screener):
+    """A second run takes only what the target still lacks."""
+    recordings = [call(key=f"b{i}") for i in range(6)]
+    kept = [call(key=f"k{i}") for i in range(3)]
+    report = plan(recordings, screener=screener(), wanted=Wanted(target_hours=0.1), kept=kept)
+    assert (len(report.taken), report.kept_h) == (1, 0.075)
+    assert report.as_json()["kept_h"] == 0.075

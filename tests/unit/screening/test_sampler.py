@@ -88,3 +88,16 @@ def test_another_seed_chooses_afresh():
     one, two = (select(offered, Wanted(target_hours=1.0, seed=seed)) for seed in (1, -2))
     assert len(one.chosen) == len(two.chosen)
     assert {c.key for c in one.chosen} != {c.key for c in two.chosen}
+
+
+def test_what_earlier_runs_chose_counts():
+    """Many runs fill one target: what is kept counts toward it, toward its stratum and toward shares."""
+    kept = calls("k", 60, queue_category="a", codec="g711")
+    offered = kept[:5] + calls("a", 90, queue_category="a", codec="opus")
+    offered += calls("z", 90, queue_category="z", codec="opus")
+    share = {"dimension": "codec", "value": "g711", "share": 0.5}
+    selection = select(offered, Wanted(target_hours=1.0, minimum_shares=(share,)), kept=kept)
+    assert hours_of(selection, "queue_category") == {"z": 0.4}
+    assert selection.shortages == ()
+    assert not {c.key for c in selection.chosen} & {c.key for c in kept}
+    assert len(selection.left_out) == 140
