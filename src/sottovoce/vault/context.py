@@ -35,8 +35,3 @@ def object_context(
     if shard is not None:
         bound["shard"] = shard
     return rfc8785.dumps(bound)
-
-
-def canonical(context: Mapping[str, str]) -> bytes:
-    """A provider's context as the bytes that are authenticated."""
-    return rfc8785.dumps(dict(context))

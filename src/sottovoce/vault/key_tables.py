@@ -191,9 +191,8 @@ def add_wrapped(connection: Connection, blob: bytes) -> int:
 
 def overwrite_wrapped(connection: Connection, blobs: dict[int, bytes]) -> None:
     """Puts other bytes, as many as before, in the place of each."""
-    if blobs:
-        place = update(wrapped_keys).where(wrapped_keys.c.id == bindparam("at")).values(blob=bindparam("to"))
-        connection.execute(place, [{"at": at, "to": to} for at, to in blobs.items()])
+    place = update(wrapped_keys).where(wrapped_keys.c.id == bindparam("at")).values(blob=bindparam("to"))
+    connection.execute(place, [{"at": at, "to": to} for at, to in blobs.items()])
 
 
 def lock_for_writing(connection: Connection) -> None:

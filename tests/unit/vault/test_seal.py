@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 import pytest
 
@@ -77,6 +78,19 @@ def test_every_flipped_bit_of_the_first_chunk_and_its_header_is_refused():
             sealed[position] ^= 1 << bit
     assert opened == 0
     assert _opens(sealed)
+
+
+def test_a_hundred_thousand_random_flipped_bits_are_refused():
+    """Anywhere in a longer object, one wrong bit is enough."""
+    draw = random.Random(11)
+    sealed = bytearray(seal(KEY, CONTEXT, Confidential(draw.randbytes(40_000))))
+    opened = 0
+    for _ in range(100_000):
+        position, bit = draw.randrange(len(sealed)), 1 << draw.randrange(8)
+        sealed[position] ^= bit
+        opened += _opens(sealed)
+        sealed[position] ^= bit
+    assert opened == 0
 
 
 def _opens(sealed: bytearray) -> bool:

@@ -6,11 +6,12 @@ import os
 import stat
 
 import pytest
+from obstore.store import LocalStore
 
 from sottovoce.errors import ObjectMissing, PolicyError, StorageError, WorkspaceError
 from sottovoce.policy.model import Storage
 from sottovoce.vault.open_store import open_store
-from sottovoce.vault.storage import FolderStore
+from sottovoce.vault.storage import CloudStore, FolderStore
 
 
 @pytest.fixture
@@ -105,6 +106,19 @@ def test_a_url_of_no_store_is_a_policy_error(tmp_path, url):
     with pytest.raises(PolicyError, match=r"storage\.url") as refusal:
         open_store(Storage(url=url), base=tmp_path)
     assert "s3://" in refusal.value.hint
+
+
+def test_a_backend_that_says_not_found_on_deleting_is_understood(tmp_path):
+    """Some services answer 404 where others say nothing: it is gone either way."""
+    backend = CloudStore(backend=LocalStore(tmp_path), scheme="file", labelled=False)
+    backend.delete("never/there")
+    assert not backend.exists("never/there")
+
+
+@pytest.mark.parametrize(("url", "scheme"), [("file:objects", "file"), ("memory:", "memory"), ("s3://bucket", "s3")])
+def test_a_store_says_what_it_is(tmp_path, url, scheme):
+    """For receipts and `doctor`."""
+    assert open_store(Storage(url=url), base=tmp_path).scheme == scheme
 
 
 def test_plain_http_needs_an_endpoint_that_says_so(tmp_path):

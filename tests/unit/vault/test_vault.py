@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from sottovoce.domain.transcript import Transcript
 from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, ObjectMissing, SealBroken, StorageError
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.stores import LyingStore, StubbornStore
+from sottovoce.vault import labels
 from sottovoce.vault.key_values import KeyFate
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.protocol import ObjectLabels
@@ -398,3 +400,13 @@ def test_only_what_was_disguised_is_labelled_de_identified(keystore, store, waiv
     assert plan.tags == {"DataClass": "Audit", "PIIStatus": "Restricted"}
     assert set(sample.metadata) == {"redaction-applied", "pipeline-version"}
     assert "r1" not in str(labelled.seen)
+
+
+def test_a_program_that_was_not_installed_still_labels(monkeypatch):
+    """Its version is unknown then, and sealing goes on."""
+
+    def not_installed(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(labels, "version", not_installed)
+    assert labels.labels_for("sample", disguised=True).metadata["pipeline-version"] == "unknown"
