@@ -144,30 +144,59 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 def verify_consistency(first: int, second: int, proof: Sequence[bytes], old: bytes, new: bytes) -> bool:
     """True when the tree of `second` leaves with root `new` begins with the tree of `first` and `old`."""
-    if not 0 < first <= second or not _hashes(old, new, *proof):
+    return first > 0 and verify_subtree_consistency(0, first, second, proof, old, new)
+
+
+def verify_subtree_inclusion(
+    leaf: bytes, index: int, start: int, end: int, proof: Sequence[bytes], root: bytes
+) -> bool:
+    """True when the proof leads from leaf `index` to the root of the subtree of leaves start <= i < end."""
+    return _is_subtree(start, end) and verify_inclusion(leaf, index - start, end - start, proof, root)
+
+
+def verify_subtree_consistency(
+    start: int, end: int, size: int, proof: Sequence[bytes], subtree: bytes, root: bytes
+) -> bool:
+    """True when the leaves start <= i < end with hash `subtree` are part of the tree of `size` leaves and `root`.
+
+    No leaves are part of every tree, which is why a consistency proof may not begin with none.
+    """
+    if start == end <= size:
+        return not proof and hmac.compare_digest(subtree, EMPTY_ROOT)
+    if not _is_subtree(start, end) or end > size:
         return False
-    if first == second:
-        return not proof and hmac.compare_digest(old, new)
-    node, last = first - 1, second - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    path = [old, *proof] if node == 0 else list(proof)
-    return bool(path) and _walk(node, last, path, old, new)
+    if (start, end) == (0, size):
+        return not proof and hmac.compare_digest(subtree, root)
+    if not _hashes(subtree, root, *proof):
+        return False
+    left, right, last = start, end - 1, size - 1
+    ends_together = right == last
+    while left != right and (ends_together or right & 1):
+        left, right, last = left >> 1, right >> 1, last >> 1
+    path = [subtree, *proof] if left == right else list(proof)
+    return bool(path) and _walk(left, right, last, path, subtree, root)
 
 
-def _walk(node: int, last: int, path: list[bytes], old: bytes, new: bytes) -> bool:
+def _walk(left: int, right: int, last: int, path: list[bytes], subtree: bytes, root: bytes) -> bool:
     small = large = path[0]
     for sibling in path[1:]:
         if last == 0:
             return False
-        if node & 1 or node == last:
-            small, large = node_hash(sibling, small), node_hash(sibling, large)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
+        if right & 1 or right == last:
+            if left < right:
+                small = node_hash(sibling, small)
+            large = node_hash(sibling, large)
+            while not right & 1 and right:
+                left, right, last = left >> 1, right >> 1, last >> 1
         else:
             large = node_hash(large, sibling)
-        node, last = node >> 1, last >> 1
-    return last == 0 and hmac.compare_digest(small, old) and hmac.compare_digest(large, new)
+        left, right, last = left >> 1, right >> 1, last >> 1
+    return last == 0 and hmac.compare_digest(small, subtree) and hmac.compare_digest(large, root)
+
+
+def _is_subtree(start: int, end: int) -> bool:
+    """A range that is a subtree of every tree that has it: it starts at a multiple of its own height."""
+    return 0 <= start < end and start % (1 << (end - start - 1).bit_length()) == 0
 
 
 def _split(size: int) -> int:

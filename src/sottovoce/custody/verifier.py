@@ -27,8 +27,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE_WIDTH = 256
-PROOF_HEADER = "c2sp.org/tlog-proof@v1"
-CERTIFICATE_HEADER = "sottovoce/erasure-certificate@v1"
+PROOF_HEADER, CERTIFICATE_HEADER = "c2sp.org/tlog-proof@v1", "sottovoce/erasure-certificate@v1"
 
 
 class Found(enum.StrEnum):
@@ -61,7 +60,8 @@ class Verdict:
     leaf: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.found}{'' if self.leaf is None else f' {self.leaf}'}: {self.size} entries, {self.signed} of them signed"
+        at = "" if self.leaf is None else f" {self.leaf}"
+        return f"{self.found}{at}: {self.size} entries, {self.signed} of them signed"
 
 
 Row = tuple[int, bytes, bytes]  # position, entry, stored leaf hash
