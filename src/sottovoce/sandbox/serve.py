@@ -95,6 +95,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Stops both servers and waits for their threads."""
+        for served in self._served:
+            served.ask_to_stop()
         while self._served:
             self._served.pop().stop()
 
@@ -122,8 +124,11 @@ class _Served:
         self._thread.start()
         self._await_start()
 
+    def ask_to_stop(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+
     def stop(self) -> None:
-        self._server.should_exit = True
+        self.ask_to_stop()
         self._thread.join(timeout=10)
         self._socket.close()
 

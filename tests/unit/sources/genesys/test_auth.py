@@ -88,9 +88,9 @@ def test_a_second_401_is_handed_over() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_credentials_name_neither_id_nor_secret(status: int) -> None:
     """A refusal says what to check and repeats nothing of what was sent."""
-    with client(lambda r: httpx.Response(status, json={"error": "invalid_client"}), SteppedClock()) as http:
-        with pytest.raises(SourceRefused) as refused:
-            http.get("/x")
+    refusal = httpx.Response(status, json={"error": "invalid_client"})
+    with client(lambda r: refusal, SteppedClock()) as http, pytest.raises(SourceRefused) as refused:
+        http.get("/x")
     assert "s3cret" not in str(refused.value) + refused.value.hint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_no_chunk_is_longer_than_seven_days() -> None:
     """A period is covered without gap or overlap by stretches of at most seven days."""
     found = list(chunks(START, START + timedelta(days=17)))
     assert [(b - a).days for a, b in found] == [7, 7, 3]
-    assert all(first[1] == second[0] for first, second in zip(found, found[1:], strict=False))
+    assert all(first[1] == second[0] for first, second in itertools.pairwise(found))
 
 
 def test_all_pages_are_read() -> None:
