@@ -18,7 +18,7 @@ from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
 from sottovoce.errors import HearingError, LanguageUnsupported, ModelError
-from sottovoce.speech.account import gaps
+from sottovoce.speech.account import gaps, stretched
 from sottovoce.speech.activity import active_spans
 from sottovoce.speech.models import ModelFiles, load_model
 from sottovoce.speech.packing import Window, pack
@@ -76,9 +76,9 @@ class WhisperTranscriber:
         speech = active_spans(samples, sound.rate)
         segments = self._heard(samples, sound.rate, pack(speech, rate=sound.rate, frames=sound.frames), language)
         segments += self._heard_again(samples, sound.rate, gaps(speech, _words(segments), rate=sound.rate), language)
-        segments.sort(key=lambda segment: segment.span)
         unheard = gaps(speech, _words(segments), rate=sound.rate)
-        return ChannelTranscript(channel=channel, segments=tuple(segments), speech=speech, unheard=unheard)
+        placed = sorted(stretched(segments, speech, rate=sound.rate), key=lambda segment: segment.span)
+        return ChannelTranscript(channel=channel, segments=tuple(placed), speech=speech, unheard=unheard)
 
     def _heard(
         self, samples: NDArray[np.float32], rate: int, windows: tuple[Window, ...], language: str

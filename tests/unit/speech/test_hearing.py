@@ -13,9 +13,9 @@ import soundfile
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.domain.spans import Span, covered
-from sottovoce.domain.transcript import Word
+from sottovoce.domain.transcript import Segment, Word
 from sottovoce.errors import LanguageUnsupported, ModelError
-from sottovoce.speech.account import gaps
+from sottovoce.speech.account import gaps, stretched
 from sottovoce.speech.activity import active_spans
 from sottovoce.speech.models import PACKAGED, load_model
 from sottovoce.speech.packing import WINDOW_S, pack
@@ -98,6 +98,17 @@ def test_speech_no_word_accounts_for_is_a_gap():
     assert gaps(speech, [word("hello", 0, 0.5), word("there", 0.5, 4)], rate=RATE)
     assert not gaps(speech, [word("4716", 0, 2.5), word("twenty-three", 2.5, 4)], rate=RATE)
     assert gaps(speech, [], rate=RATE) == speech
+
+
+def test_activity_beside_words_belongs_to_them():
+    """A late first word reaches back to the onset, a hole goes to both neighbours, distant words stay."""
+    words = (word("four", 1.4, 1.6), word("seven", 2.0, 2.3), word("bye", 8, 8.5))
+    segments = [Segment(span=Span(11_200, 68_000), words=words)]
+    speech = (Span.of_seconds(1, 2.5, rate=RATE), Span.of_seconds(4, 5, rate=RATE), Span.of_seconds(7, 9, rate=RATE))
+    (placed,) = stretched(segments, speech, rate=RATE)
+    assert [w.span.seconds(RATE) for w in placed.words] == [(1.0, 2.0), (1.6, 2.5), (7.2, 8.8 + 0.2)]
+    assert placed.span == Span(8000, 72_000)
+    assert stretched([], speech, rate=RATE) == []
 
 
 def test_packaged_models_are_pinned_and_checked(tmp_path):
