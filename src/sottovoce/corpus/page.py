@@ -14,6 +14,8 @@ from sottovoce.corpus.demographics import Bar, Demographics, Distribution, Imbal
 WIDTH = 360
 ROW = 34
 BAR = 10
+LABEL = 30
+"""Letters of a value that fit beside its numbers on a phone."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --quiet: #5a6675; --paper: #fbfaf7; --rule: #dcd8cf;
@@ -92,11 +94,16 @@ def _row(bar: Bar, number: int) -> str:
     long = max(1.0, WIDTH * bar.share)
     numbers = f"{bar.share:.0%} · {_hours(bar.hours)} · {bar.samples}"
     return (
-        f'<text x="0" y="{top + 13}">{escape(bar.value)}</text>'
+        f'<text x="0" y="{top + 13}">{escape(_short(bar.value))}</text>'
         f'<text class="n" x="{WIDTH}" y="{top + 13}">{numbers}</text>'
         f'<rect class="t" x="0" y="{top + 18}" width="{WIDTH}" height="{BAR}" rx="2"/>'
         f'<rect class="b" x="0" y="{top + 18}" width="{long:.1f}" height="{BAR}" rx="2"/>'
     )
+
+
+def _short(value: str) -> str:
+    """Cut to what fits; the whole value is in the figure's label."""
+    return value if len(value) <= LABEL else f"{value[: LABEL - 1]}…"
 
 
 def _hours(hours: float) -> str:

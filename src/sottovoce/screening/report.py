@@ -73,9 +73,14 @@ class PlanReport:
                 {"key": n.key, "reason": n.reason.value, "evidence": dict(n.evidence)} for n in self.not_taken
             ],
             "reasons": {reason.value: count for reason, count in self.reasons.items()},
-            "strata": [asdict(s) for s in self.strata],
-            "shortages": [asdict(s) | {"missing_h": s.missing_h} for s in self.shortages],
+            "strata": [_rounded(asdict(s)) for s in self.strata],
+            "shortages": [_rounded(asdict(s) | {"missing_h": s.missing_h}) for s in self.shortages],
         }
+
+
+def _rounded(members: Mapping[str, object]) -> dict[str, object]:
+    """Hours to a third of a second."""
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in members.items()}
 
 
 def plan(

@@ -128,6 +128,14 @@ def test_an_empty_version_has_a_page():
     assert "No samples." in page(counted)
 
 
+def test_long_values_are_cut_to_fit():
+    """A value that would run into its numbers is cut; the figure's label has it whole."""
+    long = "a" * 40
+    text = page(demographics([sample(1, queue_category=long)], version="v", label="x"))
+    assert f"{long} 100%" in text
+    assert f">{'a' * 29}…</text>" in text
+
+
 def test_labels_are_escaped():
     """Whatever a name holds is text."""
     assert "<b>" not in page(demographics(SAMPLES, version="<b>", label="<b>"))
@@ -137,11 +145,12 @@ def test_an_audit_of_a_version(world):
     """The registry adds codec and season to what was released; erased recordings are left out."""
     for number in range(1, 4):
         world.seal(number)
+    world.seal(4, codec=None, said={"verified": True, "method": "disguise", "codec": "ALAW"})
     world.releaser.release(actor="svc-release")
     counted = audit("corpus/v1", versions=world.versions, store=world.registry, policy=world.policy)
     assert counted.label == "voice-transformed"
-    assert [b[:2] for b in bars(counted, "codec")] == [("g711", 6)]
-    assert [b[:2] for b in bars(counted, "season")] == [("summer", 6)]
+    assert [b[:2] for b in bars(counted, "codec")] == [("g711", 8)]
+    assert [b[:2] for b in bars(counted, "season")] == [("summer", 8)]
 
     class Erased:
         def __getattr__(self, name):
@@ -153,4 +162,4 @@ def test_an_audit_of_a_version(world):
             raise RecordingErased("the recording was erased")
 
     without = audit("corpus/v1", versions=world.versions, store=Erased(), policy=world.policy)
-    assert [b[:2] for b in bars(without, "codec")] == [("unknown", 6)]
+    assert [b[:2] for b in bars(without, "codec")] == [("unknown", 8)]
