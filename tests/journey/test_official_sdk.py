@@ -1,0 +1,192 @@
+"""The official SDK and our own source against the sandbox, over real HTTP with the packaged calls."""
+
+from __future__ import annotations
+
+import io
+import time
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import soundfile
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.sound import Role
+from sottovoce.sandbox.faults import Faults
+from sottovoce.sandbox.serve import Sandbox
+from sottovoce.sources.genesys.client import GenesysClient
+from sottovoce.sources.genesys.hosts import Hosts
+from sottovoce.sources.genesys.source import GenesysSource
+from sottovoce.sources.header import channels_of
+from sottovoce.sources.protocol import HmacTokenizer, Timing
+
+pytestmark = pytest.mark.slow
+
+INTERVAL = "2025-02-10T00:00:00Z/2025-02-17T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sdk(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """(module, api client): a home of its own, so that no configuration file redirects it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import PureCloudPlatformClientV2 as Platform
+
+            patch.setattr(Platform.configuration, "host", sandbox.api_url)
+            client = Platform.api_client.ApiClient()
+            client.get_client_credentials_token(sandbox.client_id, sandbox.client_secret)
+        yield Platform, client
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """The SDK's own warnings are not ours to mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_lists_conversations_and_reads_recordings(sdk: Any) -> None:
+    """The official SDK queries conversations, lists their recordings and leads to playable media."""
+    platform, client = sdk
+    query = platform.ConversationQuery()
+    query.interval = INTERVAL
+    query.paging = platform.PagingSpec()
+    query.paging.page_size, query.paging.page_number = 100, 1
+    found = platform.ConversationsApi(client).post_analytics_conversations_details_query(query)
+    assert found.total_hits == len(found.conversations) >= 1
+    conversation = found.conversations[0]
+    assert {p.purpose for p in conversation.participants} >= {"customer", "agent"}
+    (recording,) = platform.RecordingApi(client).get_conversation_recordings(
+        conversation.conversation_id, format_id="WAV", media_formats=["WAV", "MP3"]
+    )
+    assert (recording.media, recording.file_state, recording.media_subtype) == ("audio", "AVAILABLE", "Trunk")
+    for result in recording.media_uris.values():
+        assert soundfile.info(io.BytesIO(httpx.get(result.media_uri).content)).frames > 8000
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_reads_consent_and_metadata(sdk: Any, sandbox: Sandbox) -> None:
+    """Attributes come with the conversation, recordings without media from their metadata, queues by page."""
+    platform, client = sdk
+    call = next(iter(sandbox.catalog.calls.values()))
+    conversation = platform.ConversationsApi(client).get_conversation(call.id)
+    assert any("aiTrainingConsent" in (p.attributes or {}) for p in conversation.participants)
+    (metadata,) = platform.RecordingApi(client).get_conversation_recordingmetadata(call.id)
+    assert metadata.id == call.recording_id
+    assert platform.RoutingApi(client).get_routing_queues().total == len(sandbox.catalog.queues)
+    me = platform.AuthorizationApi(client).get_authorization_subjects_me()
+    assert me.grants[0].role.policies
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_waits_out_a_limit_and_sees_202(sdk: Any, sandbox: Sandbox) -> None:
+    """A 429 with Retry-After is retried by the SDK itself; a transcoding list looks empty to it."""
+    platform, client = sdk
+    call = next(iter(sandbox.catalog.calls.values()))
+    recordings = platform.RecordingApi(client)
+    sandbox.faults.set({"too_many": 1, "retry_after_s": 1, "transcoding_polls": 1})
+    started = time.monotonic()
+    assert recordings.get_conversation_recordings(call.id, format_id="OGG_OPUS") == []
+    assert client.last_response.status == 202
+    assert time.monotonic() - started >= 1
+    assert len(recordings.get_conversation_recordings(call.id, format_id="OGG_OPUS")) == 1
+    sandbox.faults.set({"transcoding_polls": 0})
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_writes_back(sdk: Any, sandbox: Sandbox) -> None:
+    """Tags, attributes, annotations, work items, batches and jobs work through the SDK."""
+    platform, client = sdk
+    call = next(iter(sandbox.catalog.calls.values()))
+    conversations = platform.ConversationsApi(client)
+    tags = platform.ConversationTagsUpdate()
+    tags.external_tag = "SV-1"
+    conversations.put_conversation_tags(call.id, tags)
+    assert conversations.get_conversation(call.id).external_tag == "SV-1"
+    participant = conversations.get_conversation(call.id).participants[0]
+    update = platform.ParticipantAttributes()
+    update.attributes = {"sv": "PCI_MID_CAPTURE"}
+    conversations.patch_conversation_participant_attributes(call.id, participant.id, update)
+    assert conversations.get_conversation(call.id).participants[0].attributes["sv"] == "PCI_MID_CAPTURE"
+    note = platform.Annotation()
+    note.name, note.type, note.location = "SV-1", "bookmark", 1200
+    api = platform.RecordingApi(client)
+    made = api.post_conversation_recording_annotations(call.id, call.recording_id, note)
+    assert [a.id for a in api.get_conversation_recording_annotations(call.id, call.recording_id)] == [made.id]
+    item = platform.WorkitemCreate()
+    item.name, item.type_id = "Review", "type-1"
+    assert platform.TaskManagementApi(client).post_taskmanagement_workitems(item).id
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_meets_documented_errors(sdk: Any) -> None:
+    """An unknown conversation is a 404 with the documented code."""
+    platform, client = sdk
+    with pytest.raises(platform.rest.ApiException) as refused:
+        platform.RecordingApi(client).get_conversation_recordings("nothing")
+    assert refused.value.status == 404
+    assert "conversation.not.found" in refused.value.body
+
+
+def genesys_source(sandbox: Sandbox) -> GenesysSource:
+    client = GenesysClient(
+        hosts=Hosts.of(api_url=sandbox.api_url, media_hosts=(sandbox.media_host,)),
+        client_id=Confidential(sandbox.client_id),
+        client_secret=Confidential(sandbox.client_secret),
+        timing=Timing.of_system(),
+    )
+    return GenesysSource(
+        name="sandbox",
+        client=client,
+        tokenizer=HmacTokenizer(key=Confidential(b"k" * 32)),
+        attributes=frozenset({"aiTrainingConsent", "accentRegion"}),
+        since=datetime(2024, 10, 1, tzinfo=UTC),
+    )
+
+
+def test_our_source_finds_every_packaged_call() -> None:
+    """Every packaged call is discovered once, described, and told apart by its caller."""
+    with Sandbox() as sandbox:
+        source = genesys_source(sandbox)
+        found = list(source.discover())
+        source.close()
+        assert {m.conversation_id for m in found} == set(sandbox.catalog.calls)
+    assert len(found) == len({m.ref.key for m in found})
+    assert all(m.started_at and m.duration_s and m.queue and m.language and m.customer_token for m in found)
+
+
+def test_our_source_gets_through_every_fault() -> None:
+    """202s, 429, 503, a forgotten token, an expired address, half a body: the whole recording in the end."""
+    faults = Faults(
+        transcoding_polls=2,
+        too_many=1,
+        server_errors=1,
+        forgotten_tokens=1,
+        expired_urls=1,
+        truncated=1,
+        not_there_yet=0,
+    )
+    with Sandbox(faults=faults) as sandbox:
+        source = genesys_source(sandbox)
+        found = next(source.discover())
+        media = source.fetch(found.ref, found)
+        source.close()
+        left = sandbox.faults.left()
+    assert media.roles == {"0": (Role.AGENT,), "1": (Role.CUSTOMER,)}
+    assert [channels_of(part.reveal()) for part in media.parts.values()] == [1, 1]
+    assert not any(
+        left[name] for name in ("too_many", "server_errors", "forgotten_tokens", "expired_urls", "truncated")
+    )
