@@ -34,10 +34,6 @@ class Candidate:
     facts: Evidence
 
     @property
-    def recording(self) -> str:
-        return self.held.recording
-
-    @property
     def verified(self) -> bool:
         return self.facts.get("verified") is True
 

@@ -47,6 +47,7 @@ class Refusal(StrEnum):
     NO_LONGER_ALLOWED = "NO_LONGER_ALLOWED"
     START_UNKNOWN = "START_UNKNOWN"
     OBJECT_DAMAGED = "OBJECT_DAMAGED"
+    NOT_MONO = "NOT_MONO"
     SPEAKER_SHARED = "SPEAKER_SHARED"
     ATTACK_MISSING = "ATTACK_MISSING"
     ATTACK_SUCCEEDED = "ATTACK_SUCCEEDED"
@@ -54,7 +55,9 @@ class Refusal(StrEnum):
 
 HINTS: Mapping[Refusal, str] = {
     Refusal.NOTHING_SEALED: "run the line first",
+    Refusal.NOT_DISGUISED: "a voice left as it is goes into no version, whatever was waived",
     Refusal.NO_LONGER_ALLOWED: "erase the recordings whose consent is gone, then release again",
+    Refusal.OBJECT_DAMAGED: "restore the objects from another copy, or erase the recordings",
     Refusal.ATTACK_MISSING: "attach an attack report, or label the version voice-transformed",
     Refusal.ATTACK_SUCCEEDED: "label the version voice-transformed",
 }
@@ -97,5 +100,5 @@ def refuse(found: Iterable[Refusal]) -> None:
     if not counts:
         return
     told = ", ".join(f"{reason} ({count})" for reason, count in sorted(counts.items()))
-    hint = next((HINTS[reason] for reason in sorted(counts) if reason in HINTS), "see `sottovoce corpus show`")
+    hint = next((HINTS[reason] for reason in sorted(counts) if reason in HINTS), "see `sottovoce lineage show`")
     raise ReleaseRefused(f"the corpus may not be released: {told}", hint=hint)

@@ -34,7 +34,7 @@ from sottovoce.corpus.protocol import SampleVault, Standing, VersionStore
 from sottovoce.corpus.sample import Split
 from sottovoce.custody.entry import Action, Entry
 from sottovoce.custody.note import Signer
-from sottovoce.custody.rows import CorpusVersion
+from sottovoce.custody.rows import CorpusVersion, ReleasedFact
 from sottovoce.domain.outcome import Fact
 from sottovoce.errors import ReleaseRefused
 from sottovoce.policy.model import Policy
@@ -99,8 +99,10 @@ class Releaser:
         refuse(self._spoken_against(found, label, attack))
         opened = [self._opened(c, n, on_sample) for n, c in enumerate(found, 1)]
         refuse(Refusal.OBJECT_DAMAGED for sample in opened if sample is None)
+        whole = [sample for sample in opened if sample is not None]
+        refuse(Refusal.NOT_MONO for sample in whole if sample.heard.format.channels != 1)
         dealt = deal(
-            [sample for sample in opened if sample is not None],
+            whole,
             store=self._store,
             policy=self._policy,
             random=self._random,
@@ -136,29 +138,19 @@ class Releaser:
     def _publish(
         self, manifest: Manifest, dealt: Sequence[Dealt], *, label: Label, attack: AttackReport | None, actor: str
     ) -> Release:
+        """Stores the manifest, then commits everything that refers to it."""
         encoded, note = manifest.encode(), sign_manifest(manifest, self._signer)
         digest = hashlib.sha256(encoded).hexdigest()
         keep(self._plain, manifest_name(manifest.name, digest), encoded)
         keep(self._plain, note_name(manifest.name, digest), note.encode())
-        facts = _facts(manifest, dealt, label, attack)
         version = CorpusVersion(
             version=version_name(manifest.name, manifest.version),
             root=manifest.root.hex(),
             manifest_digest=digest,
             created_at=self._clock(),
-            facts=facts,
+            facts=_facts(dealt, label, attack),
         )
-        entry = Entry(
-            at=self._clock(),
-            actor=actor,
-            action=Action.CORPUS_RELEASED,
-            object=version.version,
-            line=self._line,
-            purpose=self._policy.purpose.value,
-            policy=self._policy_digest,
-            facts={**facts, "root": version.root, "manifest": digest},
-        )
-        if not self._store.record_version(version, [d.row for d in dealt], [entry]):
+        if not self._store.record_version(version, [d.row for d in dealt], [self._entry(version, actor)]):
             raise ReleaseRefused("another release took this version's number", hint="release again")
         return Release(
             version=version.version,
@@ -166,19 +158,40 @@ class Releaser:
             manifest=manifest,
             note=note,
             manifest_digest=digest,
-            recordings=len({d.opened.candidate.recording for d in dealt}),
+            recordings=_recordings(dealt),
             hours=_hours(dealt),
         )
 
+    def _entry(self, version: CorpusVersion, actor: str) -> Entry:
+        return Entry(
+            at=version.created_at,
+            actor=actor,
+            action=Action.CORPUS_RELEASED,
+            object=version.version,
+            line=self._line,
+            purpose=self._policy.purpose.value,
+            policy=self._policy_digest,
+            facts={**_ledgered(version), "root": version.root, "manifest": version.manifest_digest},
+        )
 
-def _facts(manifest: Manifest, dealt: Sequence[Dealt], label: Label, attack: AttackReport | None) -> dict[str, Fact]:
-    facts: dict[str, Fact] = {
+
+def _facts(dealt: Sequence[Dealt], label: Label, attack: AttackReport | None) -> dict[str, ReleasedFact]:
+    facts: dict[str, ReleasedFact] = {
         "label": label.value,
-        "samples": len(manifest.entries),
-        "recordings": len({d.opened.candidate.recording for d in dealt}),
+        "samples": len(dealt),
+        "recordings": _recordings(dealt),
         "seconds": round(sum(d.sample.duration_s for d in dealt)),
     }
     return facts | ({"attack": attack.digest} if attack else {})
+
+
+def _ledgered(version: CorpusVersion) -> dict[str, Fact]:
+    """The version's facts that a ledger takes: codes and counts."""
+    return {name: fact for name, fact in version.facts.items() if isinstance(fact, str | int)}
+
+
+def _recordings(dealt: Iterable[Dealt]) -> int:
+    return len({d.opened.held.recording for d in dealt})
 
 
 def _hours(dealt: Sequence[Dealt]) -> dict[Split, float]:

@@ -105,10 +105,10 @@ class World:
         self.registry.remember(ref, RecordingMetadata(**(plain | facts)))
         return ref
 
-    def seal(self, number, *, seconds=(2.0, 3.0), said=None, **facts):
+    def seal(self, number, *, seconds=(2.0, 3.0), said=None, layout=1, **facts):
         """A recording with one sealed sample a channel."""
         ref = self.remember(number, **facts)
-        objects = [self.vault.seal(ref.key, flac(s), channel=n) for n, s in enumerate(seconds)]
+        objects = [self.vault.seal(ref.key, flac(s, channels=layout), channel=n) for n, s in enumerate(seconds)]
         objects.append(self.vault.seal(ref.key, b"map", channel=None, kind="map"))
         sealed = Sealed(ref=ref, key_id=f"test:{ref.key}", objects=tuple(objects), facts={}, predecessor="a" * 64)
         told = {"verified": True, "method": "disguise", "roles": "agent+customer"} if said is None else said

@@ -116,6 +116,7 @@ def test_a_sample_keeps_its_name_in_the_next_version(world):
         ({"legal_hold": True}, "NO_LONGER_ALLOWED (2)"),
         ({"people": ({"aiTrainingConsent": "true"}, {"aiTrainingOptOut": "true"})}, "NO_LONGER_ALLOWED (2)"),
         ({"people": ({},)}, "NO_LONGER_ALLOWED (2)"),
+        ({"layout": 2}, "NOT_MONO (2)"),
         ({"said": {}}, "NOT_DISGUISED (2), NOT_VERIFIED (2)"),
     ],
 )
