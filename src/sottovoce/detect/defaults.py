@@ -1,0 +1,24 @@
+"""The detectors a recording meets by default, in the order they are asked."""
+
+from __future__ import annotations
+
+from sottovoce.detect.dtmf import DtmfDetector
+from sottovoce.detect.finder import Listening
+from sottovoce.detect.protocol import Detector
+from sottovoce.detect.second_ear import SecondEar
+from sottovoce.detect.spoken_numbers import SpokenNumbers
+from sottovoce.detect.unheard import UnheardSpeech
+
+
+def text_detectors(*, keep_last_four: bool = True) -> tuple[Detector, ...]:
+    """Those that read the transcript."""
+    return (SpokenNumbers(keep_last_four=keep_last_four), UnheardSpeech())
+
+
+def default_detectors(*, keep_last_four: bool = True) -> tuple[Detector, ...]:
+    """Text, tones and the second ear. Loads models; raises ModelError or DetectionError where one is missing."""
+    return (
+        *text_detectors(keep_last_four=keep_last_four),
+        DtmfDetector(),
+        Listening(listener=SecondEar(), name="second_ear"),
+    )

@@ -1,0 +1,132 @@
+"""A channel's tokens, and the turns they fall into.
+
+A turn is a stretch of voice with no long pause in it. Its edges come from the voice-active spans where
+there are any, because a transcriber's word times drift, above all over digits: a turn covers the voice
+itself, also where no word claims it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from sottovoce.detect.tokens import Token, tokens_of
+from sottovoce.domain.spans import Span, merged
+from sottovoce.domain.transcript import ChannelTranscript, Transcript
+
+TURN_PAUSE_S = 0.7
+"""A pause longer than this ends a turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Tokens `first <= i < last` of the line, said over `span` without a long pause."""
+
+    first: int
+    last: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one channel said. Turns are in order and hold every token once."""
+
+    channel: int
+    rate: int
+    tokens: tuple[Token, ...] = field(repr=False)
+    turns: tuple[Turn, ...]
+    speech: tuple[Span, ...]
+    """Where there is voice, sorted and disjoint; empty when nobody looked."""
+    turn_starts: tuple[int, ...] = field(repr=False)
+    """First token of each turn, for looking up."""
+
+    def turn_of(self, token: int) -> Turn:
+        """The turn a token belongs to."""
+        return self.turns[bisect_right(self.turn_starts, token) - 1]
+
+    def said(self, turn: Turn) -> tuple[Token, ...]:
+        return self.tokens[turn.first : turn.last]
+
+    def turns_within(self, span: Span) -> tuple[Turn, ...]:
+        """Turns that begin inside the span."""
+        starts = [t.span.start for t in self.turns]
+        return self.turns[bisect_left(starts, span.start) : bisect_left(starts, span.end)]
+
+    def voiced(self, first: int, last: int, *, reach_s: float = 1.0) -> Span:
+        """The span of tokens `first <= i < last`, with the voice around them that no other token claims.
+
+        Reaches at most `reach_s` to each side: a transcriber drops or shifts the edges of a number.
+        """
+        span = Span(self.tokens[first].span.start, max(t.span.end for t in self.tokens[first:last]))
+        reach = int(reach_s * self.rate)
+        floor = max(self.tokens[first - 1].span.end if first else 0, span.start - reach)
+        ceiling = span.end + reach
+        if last < len(self.tokens):
+            ceiling = min(ceiling, self.tokens[last].span.start)
+        return Span(*self._grown(span, min(floor, span.start), max(ceiling, span.end)))
+
+    def _grown(self, span: Span, floor: int, ceiling: int) -> tuple[int, int]:
+        near = int(TURN_PAUSE_S * self.rate)
+        start, end = span.start, span.end
+        for s in reversed(self._speech_between(floor, start)):
+            if s.end + near < start:
+                break
+            start = min(start, max(s.start, floor))
+        for s in self._speech_between(end, ceiling):
+            if s.start > end + near:
+                break
+            end = max(end, min(s.end, ceiling))
+        return start, end
+
+    def _speech_between(self, start: int, end: int) -> Sequence[Span]:
+        lo = bisect_right(self.speech, start, key=lambda s: s.end)
+        hi = bisect_left(self.speech, end, key=lambda s: s.start)
+        return self.speech[lo:hi]
+
+
+def lines_of(transcript: Transcript) -> tuple[Line, ...]:
+    return tuple(_line(c, transcript.rate) for c in transcript.channels)
+
+
+def _line(channel: ChannelTranscript, rate: int) -> Line:
+    tokens = tokens_of(sorted(channel.words, key=lambda w: w.span.start))
+    speech = merged(channel.speech)
+    turns = _turns(tokens, merged(speech, gap=int(TURN_PAUSE_S * rate)), int(TURN_PAUSE_S * rate))
+    return Line(
+        channel=channel.channel,
+        rate=rate,
+        tokens=tokens,
+        turns=turns,
+        speech=speech,
+        turn_starts=tuple(t.first for t in turns),
+    )
+
+
+def _turns(tokens: tuple[Token, ...], islands: tuple[Span, ...], pause: int) -> tuple[Turn, ...]:
+    homes = [_home(t, islands) for t in tokens]
+    breaks = [0] if tokens else []
+    for i, (a, b) in enumerate(pairwise(tokens), start=1):
+        apart = b.span.start - a.span.end > pause
+        moved = homes[i] != homes[i - 1] and homes[i] is not None and homes[i - 1] is not None
+        if b.word != a.word and (moved or (apart and homes[i] is None)):
+            breaks.append(i)
+    return tuple(_turn(tokens, islands, homes, a, b) for a, b in pairwise([*breaks, len(tokens)]))
+
+
+def _turn(tokens: tuple[Token, ...], islands: tuple[Span, ...], homes: list[int | None], first: int, last: int) -> Turn:
+    spans = [t.span for t in tokens[first:last]]
+    spans += [islands[h] for h in set(homes[first:last]) if h is not None]
+    return Turn(first=first, last=last, span=Span(min(s.start for s in spans), max(s.end for s in spans)))
+
+
+def _home(token: Token, islands: tuple[Span, ...]) -> int | None:
+    """The island of voice the token lies in most; None where it lies in silence."""
+    lo = bisect_right(islands, token.span.start, key=lambda s: s.end)
+    best: tuple[int, int] | None = None
+    for i in range(lo, min(lo + 4, len(islands))):
+        shared = min(islands[i].end, token.span.end) - max(islands[i].start, token.span.start)
+        if shared > 0 and (best is None or shared > best[0]):
+            best = (shared, i)
+    return None if best is None else best[1]
