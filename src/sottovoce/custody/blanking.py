@@ -36,7 +36,7 @@ def blank_recording(connection: Connection, key: str, corpus_ids: Sequence[str],
     connection.execute(delete(corpus_identities).where(corpus_identities.c.recording == key))
     connection.execute(delete(commitments).where(commitments.c.recording == key))
     connection.execute(update(decisions).where(decisions.c.recording == key).values(stratum={}, evidence={}))
-    connection.execute(update(outcomes).where(outcomes.c.recording == key).values(facts={}, key_id=None))
+    connection.execute(update(outcomes).where(outcomes.c.recording == key).values(facts={}, key_id=None, media=None))
     connection.execute(
         update(recordings)
         .where(recordings.c.key == key)

@@ -197,6 +197,7 @@ class Registry:
             "reason": reason.value if reason else None,
             "predecessor": sealed.predecessor if sealed else None,
             "key_id": sealed.key_id if sealed else None,
+            "media": facts.get("media"),
             "facts": dict(facts),
             "at_ms": self._now(),
         }
@@ -227,7 +228,7 @@ class Registry:
     def key_of_sound(self, line: str, digest: str) -> str | None:
         """The recording a line has sealed whose media had this SHA-256."""
         same = (outcomes.c.line == line, outcomes.c.status == OutcomeStatus.SEALED.value)
-        found = select(outcomes.c.recording).where(*same, outcomes.c.facts["media"].as_string() == digest)
+        found = select(outcomes.c.recording).where(*same, outcomes.c.media == digest)
         with reading(self._engine) as connection:
             return connection.execute(found.limit(1)).scalar()
 

@@ -75,11 +75,13 @@ outcomes = Table(
     Column("reason", String(64)),
     Column("predecessor", String(128)),
     Column("key_id", String(128)),
+    Column("media", String(128), index=True),
     Column("facts", JSON, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("line", "recording"),
 )
-"""One outcome for each (line, recording): the primary key says so (SPEC 1.4)."""
+"""One outcome for each (line, recording): the primary key says so (SPEC 1.4). `media` repeats the fact of that
+name, the digest of the sound as received, so that the same sound under another id is found at once."""
 
 objects = Table(
     "objects",

@@ -71,6 +71,31 @@ def test_notes_that_are_none_are_malformed(signer: Signer) -> None:
         open_note(b"\xff" + note.encode(), [VerifierKey.parse(signer.vkey)])
 
 
+def test_one_wrong_signature_of_a_known_key_refuses_the_note(signer: Signer) -> None:
+    """A note whose text was changed after signing does not open."""
+    note = sign_note(TEXT, signer).replace("one line", "two lines")
+    with pytest.raises(LedgerTampered):
+        open_note(note, [VerifierKey.parse(signer.vkey)])
+    with pytest.raises(RefusedError) as refused:
+        verifier.open_note(note, signer.vkey)
+    assert refused.value.args == (Found.BAD_SIGNATURE,)
+
+
+@pytest.mark.parametrize("text", ["", "o\n1\n", "o\n01\nAAAA\n", "o\n1\nA\n", "o\n1\nAAAA", "o\n\n1\nAAAA\n"])
+def test_a_text_that_is_no_checkpoint_is_refused(text: str) -> None:
+    """A checkpoint is three lines or more, with a size without leading zeroes and a root in base64."""
+    with pytest.raises(LedgerTampered):
+        Checkpoint.parse(text)
+
+
+def test_a_vkey_of_another_kind_is_refused(signer: Signer) -> None:
+    """A verifier key whose id does not fit, or whose type is not Ed25519, is refused."""
+    name, key_id, encoded = signer.vkey.split("+", 2)
+    for vkey in (f"{name}x+{key_id}+{encoded}", f"{name}+{key_id}+{encoded[:-4]}"):
+        with pytest.raises(LedgerTampered):
+            VerifierKey.parse(vkey)
+
+
 @pytest.mark.parametrize("vkey", ["", "name", "name+00000000+AAAA", "+00000000+", "name+zz+AQ==", "n+00000000+!!"])
 def test_verifier_keys_that_are_none_are_refused(vkey: str) -> None:
     """Both readers refuse what is not a vkey."""

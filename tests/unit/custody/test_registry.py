@@ -164,6 +164,34 @@ def test_an_outcome_is_written_once_with_all_that_belongs_to_it(
     assert not opens(commitment, Confidential({"conversation": "another"}))
 
 
+def test_the_same_sound_under_another_id_is_found(registry: Registry, a_recording: Make, a_sealed: Make) -> None:
+    """The digest of the media leads to the recording a line sealed it as, and not to withheld ones or other lines."""
+    for number, status in ((1, OutcomeStatus.QUARANTINED), (2, OutcomeStatus.SEALED)):
+        ref, metadata = a_recording(number)
+        registry.remember(ref, metadata)
+        sealed = a_sealed(number) if status is OutcomeStatus.SEALED else None
+        registry.conclude(LINE, ref.key, status, sealed=sealed, facts={"media": "ab" * 32})
+    assert registry.key_of_sound(LINE, "ab" * 32) == a_recording(2)[0].key
+    assert registry.key_of_sound("analytics", "ab" * 32) is None
+    assert registry.key_of_sound(LINE, "cd" * 32) is None
+
+
+def test_a_withheld_recording_can_be_tried_again(
+    registry: Registry, ledger: Ledger, a_recording: Make, a_sealed: Make, an_entry: Make
+) -> None:
+    """Reopening takes a withheld outcome away, says so in the ledger, and counts; a sealed one stays."""
+    ref, metadata = a_recording(1)
+    registry.remember(ref, metadata)
+    reopened = [an_entry(Action.RECORDING_REOPENED, object=ref.key, line=LINE)]
+    assert not registry.reopen(LINE, ref.key, reopened)
+    registry.conclude(LINE, ref.key, OutcomeStatus.QUARANTINED, Reason.HEARING_FAILED)
+    assert registry.generation(LINE, ref.key) == 1
+    assert registry.reopen(LINE, ref.key, reopened)
+    assert (registry.outcome(LINE, ref.key), registry.generation(LINE, ref.key), ledger.size()) == (None, 2, 1)
+    assert registry.conclude(LINE, ref.key, OutcomeStatus.SEALED, sealed=a_sealed(1))
+    assert not registry.reopen(LINE, ref.key, reopened)
+
+
 def test_racing_workers_leave_one_outcome(
     registry: Registry, ledger: Ledger, a_recording: Make, a_sealed: Make, an_entry: Make
 ) -> None:

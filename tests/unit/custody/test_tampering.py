@@ -298,6 +298,35 @@ def test_large_exports_have_tiles_of_tiles(ledger: Ledger, engine: Engine, an_en
     assert (verdict.found, verdict.leaf) == (Found.REMOVED, 256)
 
 
+def test_an_empty_ledger_exports_its_checkpoint(ledger: Ledger, tmp_path: Path) -> None:
+    """A ledger without entries is signed and verified as such; a folder without a checkpoint is not one."""
+    ledger.export(tmp_path / "empty")
+    verdict = verify(tmp_path / "empty", ledger.vkey)
+    assert (verdict.found, verdict.size) == (Found.OK, 0)
+    (tmp_path / "nothing").mkdir()
+    assert verify(tmp_path / "nothing", ledger.vkey).found is Found.UNREADABLE
+    assert verify(tmp_path / "missing", ledger.vkey).found is Found.UNREADABLE
+
+
+def test_the_program_judges_every_kind_of_file(
+    full: Ledger, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Called as a program, the verifier prints its verdict and answers with its exit code."""
+    proof, note = tmp_path / "entry.tlog-proof", tmp_path / "checkpoint.note"
+    proof.write_text(full.prove(3), encoding="utf-8")
+    note.write_text(full.checkpoint(), encoding="utf-8")
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    anchor = ["--anchor", str(export / "checkpoint")]
+    assert verifier.main([str(export), "--vkey", full.vkey, *anchor]) == 0
+    assert verifier.main([str(proof), "--vkey", full.vkey]) == 0
+    # A checkpoint is well signed, and no certificate.
+    assert verifier.main([str(note), "--vkey", full.vkey]) == EXIT_CODES[Found.UNREADABLE]
+    assert verifier.main([str(binary), "--vkey", full.vkey]) == EXIT_CODES[Found.UNREADABLE]
+    assert capsys.readouterr().out.startswith("ok: 64 entries")
+    assert sorted(EXIT_CODES.values()) == [0, *range(10, 20)]
+
+
 def test_an_export_is_not_written_over_another_history(full: Ledger, export: Path) -> None:
     """Exporting again into a folder whose files say otherwise is refused, and an unwritable one is said."""
     from sottovoce.errors import CustodyError

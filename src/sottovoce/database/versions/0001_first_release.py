@@ -52,11 +52,13 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(64)),
         sa.Column("predecessor", sa.String(128)),
         sa.Column("key_id", sa.String(128)),
+        sa.Column("media", sa.String(128)),
         sa.Column("facts", sa.JSON, nullable=False),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("line", "recording", name="pk_outcomes"),
         sa.ForeignKeyConstraint(["recording"], ["recordings.key"], name="fk_outcomes_recording"),
     )
+    op.create_index("ix_outcomes_media", "outcomes", ["media"])
     op.create_table(
         "objects",
         sa.Column("id", sa.String(64), nullable=False),
