@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.vault.context import object_context
-from sottovoce.vault.ranges import plain_size, read_range
-from sottovoce.vault.seal import CHUNK_BYTES, open_sealed, seal, sealed_size
+from sottovoce.vault.ranges import read_range
+from sottovoce.vault.seal import CHUNK_BYTES, open_sealed, plain_size, seal, sealed_size
 
 keys = st.binary(min_size=32, max_size=32).map(Confidential)
 sizes = st.one_of(st.integers(0, 300), st.integers(0, 4).map(lambda k: k * CHUNK_BYTES), st.integers(0, 60_000))

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import SealBroken
-from sottovoce.vault.ranges import CIPHERS, plain_size, read_range
+from sottovoce.vault.ranges import CIPHERS, read_range
+from sottovoce.vault.seal import plain_size
 
 SHARED = Path(os.environ.get("SOTTOVOCE_SHARED", Path(__file__).parents[2].parent / "shared"))
 VECTORS = SHARED / "vectors" / "c2sp-chunked-encryption" / "vectors.json"

@@ -14,13 +14,17 @@ from sottovoce.vault.protocol import ObjectLabels
 RELEASABLE: Final = frozenset({"sample", "transcript", "features"})
 
 
-def labels_for(kind: str, *, disguised: bool) -> ObjectLabels:
+def labels_for(kind: str, *, disguised: bool, kms: str) -> ObjectLabels:
     """Tags and metadata for one kind of object of a recording that was redacted and verified."""
     releasable = kind in RELEASABLE
     status = "Restricted" if not releasable else "DeIdentified" if disguised else "Redacted"
     return ObjectLabels(
         tags={"DataClass": "AITraining" if releasable else "Audit", "PIIStatus": status},
-        metadata={"redaction-applied": "true" if releasable else "false", "pipeline-version": _version()},
+        metadata={
+            "redaction-applied": "true" if releasable else "false",
+            "pipeline-version": _version(),
+            "kms": kms,
+        },
     )
 
 

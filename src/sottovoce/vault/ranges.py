@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives.hashes import SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.vault.seal import CHUNK_BYTES, HEADER_BYTES, TAG_BYTES, broken
+from sottovoce.vault.seal import CHUNK_BYTES, HEADER_BYTES, STRIDE, broken, plain_size
 
-STRIDE: Final = CHUNK_BYTES + TAG_BYTES
 SALT_BYTES: Final = 24
 NONCE_BYTES: Final = 12
 COMMITMENT_BYTES: Final = 32
@@ -56,14 +55,6 @@ CIPHERS: Final[Mapping[str, Cipher]] = MappingProxyType(
     }
 )
 AES_256_GCM: Final = CIPHERS["AEAD_AES_256_GCM"]
-
-
-def plain_size(sealed: int) -> int:
-    """How many bytes a ciphertext of `sealed` bytes holds; SealBroken for a size no message has."""
-    full, last = divmod(sealed - HEADER_BYTES, STRIDE)
-    if sealed < HEADER_BYTES or last < TAG_BYTES:
-        raise broken()
-    return full * CHUNK_BYTES + last - TAG_BYTES
 
 
 def read_range(

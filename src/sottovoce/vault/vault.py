@@ -83,17 +83,24 @@ class Vault:
     ) -> Sealed:
         """Every object sealed and kept; what is stored in part is overwritten by a redo.
 
+        `facts` are kept beside it, with the provider's mark as `kms`.
         Raises KeyShredded for an erased recording, KeyFrozen under a legal hold, StorageError and
         KeyUnavailable when trying again may help.
         """
         _check(objects, facts)
-        ref, disguised = anonymized.verified.admitted.ref, anonymized.waiver is None
+        ref, kms = anonymized.verified.admitted.ref, self._keys.kms
+        label = partial(labels_for, disguised=anonymized.waiver is None, kms=kms)
         sealed = tuple(
-            self.seal_object(ref.key, kind, plain, channel=channel, labels=labels_for(kind, disguised=disguised))
+            self.seal_object(ref.key, kind, plain, channel=channel, labels=label(kind))
             for (kind, channel), plain in objects.items()
         )
-        key_id = self._keys.unwrap(ref.key).id
-        return Sealed(ref=ref, key_id=key_id, objects=sealed, facts=dict(facts), predecessor=anonymized.digest)
+        return Sealed(
+            ref=ref,
+            key_id=self._keys.unwrap(ref.key).id,
+            objects=sealed,
+            facts={**facts, "kms": kms},
+            predecessor=anonymized.digest,
+        )
 
     def seal_object(
         self,

@@ -16,9 +16,10 @@ from sottovoce.vault.seal import CHUNK_BYTES, PIECE_BYTES, open_sealed, seal, se
 KEY = Confidential(bytes(range(32)))
 CONTEXT = object_context(tenant="t", rid="r1", kind="sound", rev=1)
 SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 100_000]
+LARGE = [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 3 * PIECE_BYTES + 20_000]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES + LARGE)
 def test_what_was_sealed_opens_to_the_same_bytes_at_the_published_size(size):
     """A sealed object is 56 bytes and 16 for each chunk larger, and opens exactly."""
     plain = os.urandom(size)

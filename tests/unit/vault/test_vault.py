@@ -107,7 +107,7 @@ def test_a_recording_is_sealed_into_its_objects(vault, store):
     opened = {(o.kind, o.channel): vault.open_object("r1", o) for o in sealed.objects}
     assert opened == PARTS
     assert (sealed.ref.key, sealed.key_id, sealed.predecessor) == ("r1", "t:r1", "anonymized")
-    assert sealed.facts == {"seconds": 12, "verified": True}
+    assert sealed.facts == {"seconds": 12, "verified": True, "kms": "memory"}
     assert all(store.exists(o.location) and o.rev == 1 for o in sealed.objects)
 
 
@@ -398,7 +398,7 @@ def test_only_what_was_disguised_is_labelled_de_identified(keystore, store, waiv
     sample, _, plan = labelled.seen
     assert sample.tags == {"DataClass": "AITraining", "PIIStatus": status}
     assert plan.tags == {"DataClass": "Audit", "PIIStatus": "Restricted"}
-    assert set(sample.metadata) == {"redaction-applied", "pipeline-version"}
+    assert set(sample.metadata) == {"redaction-applied", "pipeline-version", "kms"}
     assert "r1" not in str(labelled.seen)
 
 
@@ -409,4 +409,4 @@ def test_a_program_that_was_not_installed_still_labels(monkeypatch):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(labels, "version", not_installed)
-    assert labels.labels_for("sample", disguised=True).metadata["pipeline-version"] == "unknown"
+    assert labels.labels_for("sample", disguised=True, kms="memory").metadata["pipeline-version"] == "unknown"
