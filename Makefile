@@ -48,7 +48,7 @@ bench: .venv/.developing  ## figures, ours beside the reference, in one run
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 chaos: .venv/.developing  ## kill workers at random, long form
-	$(BIN)/python -m pytest -m chaos --chaos-kills=20 tests/chaos
+	SOTTOVOCE_CHAOS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m chaos --timeout=3600 tests/chaos
 
 lock:  ## renew the hashed lock files (needs uv)
 	uv pip compile pyproject.toml requirements/build.in --group test --group lint --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt

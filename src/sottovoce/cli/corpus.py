@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, table
-from sottovoce.corpus.demographics import Demographics, demographics
+from sottovoce.corpus.audit import audit
+from sottovoce.corpus.demographics import Demographics
 from sottovoce.corpus.page import page
-from sottovoce.corpus.sample import Sample
 from sottovoce.errors import CustodyError, LedgerTampered
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
@@ -144,14 +144,7 @@ def open_(
 
 def counted(house: House, version: str) -> Demographics:
     """Who is in a version, counted."""
-    shown = house.versions.show(version)
-    samples = [Sample.of_released(s.released) for s in shown.samples if not s.erased]
-    return demographics(
-        samples,
-        version=version,
-        label=str(shown.version.facts.get("label", "voice-transformed")),
-        minimum_shares=house.policy.selection.minimum_shares,
-    )
+    return audit(version, versions=house.versions, store=house.registry, policy=house.policy)
 
 
 def write_demographics(house: House, version: str) -> Path:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import Outcome
@@ -16,7 +16,6 @@ from sottovoce.errors import EngineError, RecordingErased
 from sottovoce.pipeline.engine import Job, Queue
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.protocol import Closes
-from sottovoce.pipeline.supervisor import Supervisor
 from sottovoce.pipeline.survey import Survey
 
 TICK_S = 0.5
@@ -43,6 +42,12 @@ class Summary:
         return asdict(self)
 
 
+class Mends(Protocol):
+    def mend(self) -> None:
+        """Start again what has died. Raises EngineError when that is hopeless."""
+        ...
+
+
 class Runner:
     """Drives the queue and the workers of this machine for one line."""
 
@@ -58,14 +63,12 @@ class Runner:
             generation = self._registry.generation(self._line.name, key)
             self._queue.submit(Job(line=self._line.name, key=key, generation=generation))
 
-    def wait(
-        self, keys: Collection[str], supervisor: Supervisor, *, done: Callable[[int], None] = lambda _count: None
-    ) -> None:
+    def wait(self, keys: Collection[str], workers: Mends, *, done: Callable[[int], None] = lambda _count: None) -> None:
         """Until every key has its outcome. Raises EngineError when the workers cannot stay up."""
         left = set(keys)
         while left:
             time.sleep(TICK_S)
-            supervisor.mend()
+            workers.mend()
             self._queue.adopt(self._registry, silent_s=SILENT_S)
             self._queue.close_given_up(self._closer)
             idle = not self._queue.unfinished()

@@ -38,12 +38,14 @@ class Supervisor:
         command: Callable[[int], Sequence[str]],
         slots: int,
         logs: Path,
+        max_quick_deaths: int = MAX_QUICK_DEATHS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = command
         self._count = slots
         self._logs = logs
         self._clock = clock
+        self._max_quick_deaths = max_quick_deaths
         self._slots: dict[int, _Slot] = {}
         self.restarts = 0
 
@@ -65,7 +67,7 @@ class Supervisor:
                 continue
             quick = self._clock() - slot.started < QUICK_DEATH_S
             deaths = slot.quick_deaths + 1 if quick or slot.process.returncode > 0 else 0
-            if deaths >= MAX_QUICK_DEATHS:
+            if deaths >= self._max_quick_deaths:
                 raise EngineError(
                     f"worker {number} ended {deaths} times with exit code {slot.process.returncode}",
                     hint=f"see worker-{number}.log, or run `sottovoce doctor`",
@@ -73,8 +75,10 @@ class Supervisor:
             self._slots[number] = _Slot(self._start(number), self._clock(), deaths)
             self.restarts += 1
 
-    def pids(self) -> tuple[int, ...]:
-        return tuple(slot.process.pid for slot in self._slots.values())
+    def kill(self, slot: int) -> None:
+        """SIGKILL, as a crash or the kernel would; `mend` starts the slot again."""
+        self._slots[slot].process.kill()
+        self._slots[slot].process.wait()
 
     def _start(self, slot: int) -> subprocess.Popen[bytes]:
         with (self._logs / f"worker-{slot}.log").open("ab") as log:

@@ -80,9 +80,9 @@ class Surveyor:
                 continue
             found.append(metadata)
             seen(len(found))
-        open_, ended = self._parted(found)
-        report = plan(open_, screener=self._screener, wanted=self._policy.selection)
-        return Survey(report=report, seen=len(found), new=new, erased=erased, withdrawn=tuple(self._withdrawn(ended)))
+        open_, sealed = self._parted(found)
+        report = plan(open_, screener=self._screener, wanted=self._policy.selection, kept=sealed)
+        return Survey(report=report, seen=len(found), new=new, erased=erased, withdrawn=tuple(self._withdrawn(sealed)))
 
     def settle(self, survey: Survey) -> tuple[str, ...]:
         """Writes down every decision; answers the keys to carry, in the order they were chosen."""
@@ -130,7 +130,7 @@ class Surveyor:
             admitted=False,
             policy_digest=self._policy_digest,
             reason=refused.reason,
-            rules=str(refused.evidence.get("rules", "")).split(","),
+            rules=str(refused.evidence.get("rules", "")).split("+"),
             evidence=_storable(refused),
         )
         if refused.reason is Reason.NOT_SELECTED:
