@@ -20,6 +20,7 @@ from sottovoce.sources.genesys.auth import ClientCredentials
 from sottovoce.sources.genesys.budget import RateBudget
 from sottovoce.sources.genesys.exchange import LOST, Answer, Send, Wait, persist
 from sottovoce.sources.genesys.hosts import Hosts
+from sottovoce.sources.genesys.network import CheckedBackend, CheckedTransport
 from sottovoce.sources.genesys.paths import TOKEN
 from sottovoce.sources.protocol import Timing
 
@@ -61,7 +62,8 @@ class GenesysClient:
         self._api = httpx.Client(
             base_url=hosts.api_url, auth=auth, trust_env=False, timeout=TIMEOUT, transport=transport
         )
-        self.media = httpx.Client(trust_env=False, timeout=TIMEOUT, transport=transport)
+        checked = transport or CheckedTransport(backend=CheckedBackend(loopback=hosts.plain_http))
+        self.media = httpx.Client(trust_env=False, timeout=TIMEOUT, transport=checked)
 
     def close(self) -> None:
         self._api.close()
