@@ -7,7 +7,7 @@ row that commits with its ledger entries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -138,20 +138,13 @@ class Carrier:
         return self._rooms.screen.admitted(captured, admission)
 
     def _note_redaction(self, journal: Journal, verified: Passed[Verified]) -> None:
-        form = verified.value
-        removed = removed_ms(form)
-        heard = {"engine": form.transcript.engine, "model": form.transcript.model_digest}
-        journal.note(Action.RECORDING_HEARD, {**heard, "language": form.transcript.language})
+        form, facts = verified.value, verified.value.verification
+        removed = {name: value for name, value in facts.items() if name.startswith("ms_")}
+        journal.note(Action.RECORDING_HEARD, _part(facts, _HEARD))
         journal.note(
-            Action.RECORDING_REDACTED,
-            {
-                "spans": len(form.plan.spans),
-                "fill": form.plan.fill.value,
-                "predecessor": form.admitted.digest,
-                **removed,
-            },
+            Action.RECORDING_REDACTED, {"predecessor": form.admitted.digest, **_part(facts, _REDACTED), **removed}
         )
-        journal.note(Action.RECORDING_VERIFIED, {**form.verification, "digest": form.digest})
+        journal.note(Action.RECORDING_VERIFIED, {"digest": form.digest, **_part(facts, _VERIFIED)})
         roles = "+".join(role.value for role in form.sound.roles)
         journal.facts |= {"verified": True, "roles": roles, "spans": len(form.plan.spans), **removed}
 
@@ -165,10 +158,10 @@ class Carrier:
         return sealed
 
 
-def removed_ms(verified: Verified) -> dict[str, int]:
-    """Milliseconds removed by entity, as `ms_ENTITY` in lower case; a span counts for its first finding."""
-    removed: dict[str, int] = {}
-    for planned in verified.plan.spans:
-        name = f"ms_{planned.label.rpartition('_')[0].lower()}"
-        removed[name] = removed.get(name, 0) + round(planned.span.length * 1000 / verified.plan.rate)
-    return removed
+_HEARD = ("engine", "model", "language", "words")
+_REDACTED = ("spans", "redacted_ms", "fill", "margin_ms")
+_VERIFIED = ("rounds", "ears")
+
+
+def _part(facts: Evidence, names: Sequence[str]) -> dict[str, Fact]:
+    return {name: facts[name] for name in names if name in facts}

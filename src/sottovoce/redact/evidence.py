@@ -11,11 +11,11 @@ from sottovoce.domain.transcript import Transcript
 
 
 def of_treatment(plan: RedactionPlan, transcript: Transcript, *, rounds: int, ears: int) -> Evidence:
-    """Facts of a redaction that passed: `ms.<ENTITY>` is redacted time by label, over channels."""
+    """Facts of a redaction that passed: `ms_<entity>` is redacted time by label, over channels."""
     milliseconds: Counter[str] = Counter()
     for planned in plan.spans:
         entity = planned.label.rsplit("_", 1)[0]
-        milliseconds[f"ms.{entity}"] += planned.span.length * 1000 // plan.rate
+        milliseconds[f"ms_{entity.lower()}"] += planned.span.length * 1000 // plan.rate
     return {
         "spans": len(plan.spans),
         "redacted_ms": sum(milliseconds.values()),
@@ -33,5 +33,5 @@ def of_treatment(plan: RedactionPlan, transcript: Transcript, *, rounds: int, ea
 
 def of_residue(residue: Iterable[Finding], *, rounds: int) -> Evidence:
     """Facts of a redaction in which something could still be heard."""
-    counts = Counter(f"residual.{finding.entity.value}" for finding in residue)
+    counts = Counter(f"residual_{finding.entity.value.lower()}" for finding in residue)
     return {"rounds": rounds, "residual": sum(counts.values()), **counts}

@@ -118,8 +118,8 @@ def test_a_recording_is_redacted_verified_and_chained():
     said = [w.text.reveal() for c in verified.transcript.channels for w in c.words]
     assert said == ["my", "[CREDIT_DEBIT_NUMBER_1]", "thanks"]
     assert answer.evidence["rounds"] == 1
-    assert answer.evidence["ms.CREDIT_DEBIT_NUMBER"] >= 2400
-    assert answer.evidence["redacted_ms"] == answer.evidence["ms.CREDIT_DEBIT_NUMBER"]
+    assert answer.evidence["ms_credit_debit_number"] >= 2400
+    assert answer.evidence["redacted_ms"] == answer.evidence["ms_credit_debit_number"]
     assert SECRET not in repr(answer)
 
 
@@ -191,7 +191,7 @@ def test_a_residue_after_two_tries_withholds():
     answer = redactor(ears=(ear,)).redact(admitted(call()), RULES)
     assert isinstance(answer, Withheld)
     assert answer.reason is Reason.RESIDUAL_FOUND
-    assert answer.evidence == {"rounds": 3, "residual": 1, "residual.CREDIT_DEBIT_NUMBER": 1}
+    assert answer.evidence == {"rounds": 3, "residual": 1, "residual_credit_debit_number": 1}
 
 
 def test_what_the_rules_leave_or_the_plan_holds_is_no_residue():
