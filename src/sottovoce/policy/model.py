@@ -137,7 +137,7 @@ class Corpus(Strict):
 
 class Keys(Strict):
     provider: Literal["file"] = "file"
-    passphrase: SecretRef = "env:SOTTOVOCE_PASSPHRASE"
+    passphrase: SecretRef = "env:SOTTOVOCE_PASSPHRASE"  # noqa: S105 - says where it is
     epoch: Literal["month"] = "month"
 
 

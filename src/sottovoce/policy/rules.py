@@ -1,0 +1,213 @@
+"""What one key of a policy demands of another; the model alone cannot say it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sottovoce.domain.consent import LawfulBasis
+from sottovoce.policy.document import Path
+from sottovoce.policy.model import GenesysSource, Policy
+
+_LARGEST_INTEGER = 2**53 - 1
+"""RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""
+_PASSWORD = re.compile(r"(^|[?&\s])password=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """A contradiction: where it shows, what it is, how to mend it."""
+
+    path: Path
+    message: str
+    hint: str
+
+
+def flaws(policy: Policy) -> Iterator[Flaw]:
+    """Every contradiction; a policy without any may be used."""
+    for rule in _RULES:
+        yield from rule(policy)
+
+
+def _production(policy: Policy) -> Iterator[Flaw]:
+    if policy.environment == "production" and policy.keys.provider == "file":
+        yield Flaw(
+            path=("environment",),
+            message="the file key provider is not for production",
+            hint="keep `environment: development`, or use a key service as `keys.provider`",
+        )
+
+
+def _basis(policy: Policy) -> Iterator[Flaw]:
+    given = policy.lawful_basis
+    if given.basis is LawfulBasis.CONSENT and not policy.consent.wordings:
+        yield Flaw(
+            path=("consent", "wordings"),
+            message="consent needs at least one wording that names AI training",
+            hint="add `wordings: [{version: …, effective: 2025-01-31}]` under `consent`",
+        )
+    if given.basis is not LawfulBasis.LEGITIMATE_INTEREST:
+        return
+    wanted = {
+        "assessment": bool(given.assessment),
+        "assessed_on": given.assessed_on is not None,
+        "addresses_voice_reidentification": given.addresses_voice_reidentification,
+    }
+    for name in (name for name, there in wanted.items() if not there):
+        yield Flaw(
+            path=("lawful_basis", name),
+            message=f"legitimate interest needs `lawful_basis.{name}`",
+            hint="state the assessment's id and date, and that it addresses re-identification by voice",
+        )
+
+
+def _wordings(policy: Policy) -> Iterator[Flaw]:
+    seen: set[str] = set()
+    for i, wording in enumerate(policy.consent.wordings):
+        if wording.version in seen:
+            yield Flaw(
+                path=("consent", "wordings", i),
+                message="two wordings have the same version",
+                hint="give each wording its own version",
+            )
+        seen.add(wording.version)
+
+
+def _waiver(policy: Policy) -> Iterator[Flaw]:
+    chosen = policy.anonymization
+    if chosen.method == "none" and not (chosen.waiver_who and chosen.waiver_why):
+        yield Flaw(
+            path=("anonymization", "method"),
+            message="voices may stay as they are only by a waiver",
+            hint="add `waiver_who` and `waiver_why` under `anonymization`, or use `method: disguise`",
+        )
+
+
+def _lengths(policy: Policy) -> Iterator[Flaw]:
+    if policy.exclusions.min_seconds >= policy.exclusions.max_seconds:
+        yield Flaw(
+            path=("exclusions", "max_seconds"),
+            message="`min_seconds` must be less than `max_seconds`",
+            hint="with these bounds every recording is too short or too long",
+        )
+
+
+def _splits(policy: Policy) -> Iterator[Flaw]:
+    shares = policy.corpus.splits.values()
+    if any(share < 0 for share in shares) or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
+        yield Flaw(
+            path=("corpus", "splits"),
+            message="the shares of the splits must sum to 1",
+            hint="such as {train: 0.8, validation: 0.1, test: 0.1}",
+        )
+
+
+def _minimum_shares(policy: Policy) -> Iterator[Flaw]:
+    sums: Counter[str] = Counter()
+    for share in policy.selection.minimum_shares:
+        sums[share.dimension] += share.share  # type: ignore[assignment]
+    for dimension, total in sums.items():
+        if total > 1 + 1e-9:
+            yield Flaw(
+                path=("selection", "minimum_shares"),
+                message=f"the minimum shares of `{dimension}` come to more than 1",
+                hint="lower them; together they cannot ask for more than the whole corpus",
+            )
+
+
+def _sources(policy: Policy) -> Iterator[Flaw]:
+    if not policy.sources:
+        yield Flaw(path=("sources",), message="a policy needs a source", hint="add one of kind genesys or folder")
+    for name, source in policy.sources.items():
+        if not isinstance(source, GenesysSource):
+            continue
+        if not (source.region or source.api_url):
+            yield Flaw(
+                path=("sources", name, "region"),
+                message="a Genesys source needs a region",
+                hint="add `region: eu_west_1`, or yours",
+            )
+        if source.since and source.until and source.since >= source.until:
+            yield Flaw(
+                path=("sources", name, "until"),
+                message="`since` must be before `until`",
+                hint="`until` is the first day that is not read",
+            )
+
+
+def _storage(policy: Policy) -> Iterator[Flaw]:
+    store = policy.storage
+    if not store.url.startswith(("file:", "s3://")):
+        yield Flaw(
+            path=("storage", "url"),
+            message="this kind of storage is not known",
+            hint="write `file:objects` or `s3://bucket/prefix`",
+        )
+    if (store.access_key is None) != (store.secret_key is None):
+        yield Flaw(
+            path=("storage",),
+            message="`access_key` and `secret_key` belong together",
+            hint="give both, or neither for the machine's own role",
+        )
+
+
+def _databases(policy: Policy) -> Iterator[Flaw]:
+    urls = policy.database.model_dump()
+    for name, url in urls.items():
+        scheme = str(url).partition(":")[0]
+        if scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+            yield Flaw(
+                path=("database", name),
+                message="this kind of database is not known",
+                hint="write `sqlite:registry.sqlite` or `postgresql://user@host/name`",
+            )
+        elif _holds_password(str(url)):
+            yield Flaw(
+                path=("database", name),
+                message="a password does not belong in the policy",
+                hint="leave it out of the URL; use PGPASSFILE or PGPASSWORD, which PostgreSQL's driver reads",
+            )
+    keys = policy.database.keys_url
+    if keys.startswith("sqlite:") and keys in {policy.database.url, policy.database.engine_url}:
+        yield Flaw(
+            path=("database", "keys_url"),
+            message="the key store needs a file of its own",
+            hint="a restored backup of the registry must not bring destroyed keys back",
+        )
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.password) or _PASSWORD.search(parts.query) is not None
+    except ValueError:
+        return True
+
+
+def _integers(policy: Policy) -> Iterator[Flaw]:
+    numbers: dict[Path, int] = {
+        ("selection", "seed"): policy.selection.seed,
+        ("retention", "corpus_days"): policy.retention.corpus_days,
+        ("retention", "raw_days"): policy.retention.raw_days,
+    }
+    for path in (path for path, number in numbers.items() if abs(number) > _LARGEST_INTEGER):
+        yield Flaw(path=path, message="this number is too large", hint="stay within 2^53 - 1")
+
+
+_RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
+    _production,
+    _basis,
+    _wordings,
+    _waiver,
+    _lengths,
+    _splits,
+    _minimum_shares,
+    _sources,
+    _storage,
+    _databases,
+    _integers,
+)
