@@ -7,7 +7,6 @@ when it is first asked for.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
@@ -92,10 +91,6 @@ class Catalog:
         self.queues = {queue.id: queue for queue in read.queues}
         self.agents = {agent.id: agent for agent in read.agents}
         self.calls = {call.id: call for call in sorted(read.calls, key=lambda c: (c.began, c.id))}
-
-    @cached_property
-    def first_start(self) -> datetime:
-        return min(call.began for call in self.calls.values())
 
     def audio(self, call: Call) -> Path:
         """Where the call's audio lies. Raises SourceError for a name that is not a plain file name."""

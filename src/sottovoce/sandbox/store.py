@@ -24,6 +24,8 @@ ALL_PERMISSIONS = frozenset(
         "conversation:externalTag:edit",
         "recording:annotation:add",
         "recording:annotation:view",
+        "recording:deletionProtection:apply",
+        "recording:deletionProtection:revoke",
         "recording:recording:view",
         "recording:recording:viewSensitiveData",
         "routing:queue:view",
@@ -62,6 +64,7 @@ class Memory:
     polls: Counter[tuple[str, str]] = field(default_factory=Counter)
     attributes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    protected: set[str] = field(default_factory=set)
     annotations: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     workitems: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)

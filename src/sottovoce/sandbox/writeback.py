@@ -1,4 +1,4 @@
-"""What may be written back: attributes, one tag, annotations, work items (GENESYS.md 8).
+"""What may be written back: attributes, one tag, protection, annotations, work items (GENESYS.md 8).
 
 Nothing is pretended: what is written is kept while the sandbox runs and read back by the same API.
 """
@@ -16,6 +16,7 @@ from sottovoce.sandbox.store import Store
 from sottovoce.sandbox.views import parties
 
 LONGEST_DESCRIPTION = 500
+MAX_PROTECTED = 100
 
 
 async def patch_attributes(request: Request) -> Response:
@@ -42,6 +43,24 @@ async def put_tag(request: Request) -> Response:
         raise bad_request("externalTag is a string.")
     store.memory.tags[call.id] = tag
     return accepted("The tags update request was accepted.")
+
+
+async def protect(request: Request) -> Response:
+    """Applies or lifts the protection of up to 100 conversations; unknown ones come back as failed."""
+    store = Store.of(request)
+    lifting = request.query_params.get("protect", "true").lower() == "false"
+    store.require(f"recording:deletionProtection:{'revoke' if lifting else 'apply'}")
+    ids = await _conversation_ids(request)
+    known = ids & store.catalog.calls.keys()
+    change = store.memory.protected.difference_update if lifting else store.memory.protected.update
+    change(known)
+    return JSONResponse({"failedUpdates": [{"id": i} for i in sorted(ids - known)]})
+
+
+async def protected(request: Request) -> Response:
+    """Which of the conversations are protected."""
+    held = Store.of(request).memory.protected & await _conversation_ids(request)
+    return JSONResponse([{"id": i, "selfUri": f"/api/v2/conversations/{i}"} for i in sorted(held)])
 
 
 async def list_annotations(request: Request) -> Response:
@@ -91,6 +110,13 @@ async def get_workitem(request: Request) -> Response:
     if item is None:
         raise not_found()
     return JSONResponse(item)
+
+
+async def _conversation_ids(request: Request) -> set[str]:
+    ids = (await json_object(request)).get("conversationIds")
+    if not isinstance(ids, list) or len(ids) > MAX_PROTECTED or not all(isinstance(i, str) for i in ids):
+        raise bad_request(f"conversationIds is a list of at most {MAX_PROTECTED} ids.")
+    return set(ids)
 
 
 def _annotations(request: Request) -> dict[str, dict[str, Any]]:

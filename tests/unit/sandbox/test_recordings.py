@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import soundfile
 from sottovoce.errors import SourceError, SourceUnavailable
 from sottovoce.sandbox.catalog import Catalog
 from sottovoce.sandbox.faults import Faults
-from sottovoce.sandbox.serve import Sandbox
+from sottovoce.sandbox.serve import Sandbox, serve_forever
 from sottovoce.sandbox.store import ALL_PERMISSIONS
 from sottovoce.testing.calls import call_entry, write_calls
 from sottovoce.testing.clock import SteppedClock
@@ -231,3 +232,15 @@ def test_the_packaged_calls_are_whole() -> None:
         assert catalog.audio(call).is_file()
         assert call.queue in catalog.queues
         assert call.agent in catalog.agents
+
+
+def test_serving_for_ever_ends_when_told(tmp_path: Path) -> None:
+    """It tells where it is, serves until it is told to stop, and stops."""
+    stop, seen = threading.Event(), []
+
+    def ready(sandbox: Sandbox) -> None:
+        seen.append(httpx.get(sandbox.api_url + "/sandbox/faults").status_code)
+        stop.set()
+
+    serve_forever(Sandbox(write_calls(tmp_path, [CALL])), on_ready=ready, stop=stop)
+    assert seen == [200]

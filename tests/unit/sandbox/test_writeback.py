@@ -78,3 +78,26 @@ def test_queues_are_paged(opened: Callable[..., Any]) -> None:
     shown = http.get("/api/v2/routing/queues").json()
     assert (shown["entities"][0]["name"], shown["pageCount"], shown["total"]) == ("Orders", 1, 1)
     assert http.get("/api/v2/routing/queues", params={"pageSize": "many"}).status_code == 400
+
+
+def test_a_customer_always_takes_part(opened: Callable[..., Any]) -> None:
+    """A sample without a customer gets one, and a tag shows in analytics too."""
+    _, http = opened(call_entry(1, participants=[{"purpose": "agent"}], wrapup="resolved"))
+    http.put(f"{CONVERSATION}/tags", json={"externalTag": "SV-1"})
+    shown = http.get(CONVERSATION).json()
+    assert [p["purpose"] for p in shown["participants"]] == ["customer", "agent"]
+    week = {"interval": "2026-10-05T00:00:00Z/2026-10-12T00:00:00Z"}
+    listed = http.post("/api/v2/analytics/conversations/details/query", json=week).json()["conversations"][0]
+    assert listed["externalTag"] == "SV-1"
+    assert listed["participants"][1]["sessions"][0]["segments"][0]["wrapUpCode"] == "resolved"
+
+
+def test_protection_is_applied_and_lifted(opened: Callable[..., Any]) -> None:
+    """Protected conversations are listed until protection is lifted; unknown ones fail by name."""
+    _, http = opened(CALL)
+    path, ids = "/api/v2/recordings/deletionprotection", {"conversationIds": [CALL["id"], "x"]}
+    assert http.put(path, json=ids, params={"protect": "true"}).json() == {"failedUpdates": [{"id": "x"}]}
+    assert [ref["id"] for ref in http.post(path, json=ids).json()] == [CALL["id"]]
+    http.put(path, json=ids, params={"protect": "false"})
+    assert http.post(path, json=ids).json() == []
+    assert http.post(path, json={"conversationIds": ["x"] * 101}).status_code == 400

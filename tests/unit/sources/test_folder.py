@@ -191,3 +191,14 @@ def test_a_bad_sidecar_names_its_file(tmp_path: Path) -> None:
         list(source(tmp_path).discover())
     assert "a.json" in refused.value.hint
     assert NUMBER not in refused.value.hint
+
+
+def test_a_folder_that_cannot_be_listed_is_not_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without the right to list it is an error, never silence."""
+
+    def refused(_: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(SourceError, match="listed"):
+        list(source(tmp_path).discover())

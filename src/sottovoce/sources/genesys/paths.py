@@ -15,10 +15,19 @@ DETAILS_QUERY = "/api/v2/analytics/conversations/details/query"
 CONVERSATION = "/api/v2/conversations/{conversationId}"
 RECORDING_METADATA = "/api/v2/conversations/{conversationId}/recordingmetadata"
 RECORDING = "/api/v2/conversations/{conversationId}/recordings/{recordingId}"
+DELETION_PROTECTION = "/api/v2/recordings/deletionprotection"
 QUEUES = "/api/v2/routing/queues"
 SUBJECT_ME = "/api/v2/authorization/subjects/me"
 
-API_TEMPLATES = (DETAILS_QUERY, CONVERSATION, RECORDING_METADATA, RECORDING, QUEUES, SUBJECT_ME)
+API_TEMPLATES = (
+    DETAILS_QUERY,
+    CONVERSATION,
+    RECORDING_METADATA,
+    RECORDING,
+    DELETION_PROTECTION,
+    QUEUES,
+    SUBJECT_ME,
+)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

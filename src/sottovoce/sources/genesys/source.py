@@ -12,6 +12,7 @@ from sottovoce.domain.sound import Media, Role
 from sottovoce.errors import MediaGone, SourceError, SourceUnavailable
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.conversations import Conversation, queue_names, read_conversation
+from sottovoce.sources.genesys.holds import with_holds
 from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
 from sottovoce.sources.genesys.permissions import token_permissions
 from sottovoce.sources.genesys.query import voice_conversations
@@ -66,13 +67,13 @@ class GenesysSource:
         since, until = self._since or now - ATTRIBUTES_LIVE, self._until or now
         self._permissions = token_permissions(self._client)
         names = queue_names(self._client)
-        for summary in voice_conversations(self._client, since, until):
+        for summary, held in with_holds(self._client, voice_conversations(self._client, since, until)):
             conversation = read_conversation(self._client, summary, attributes=self._attributes)
             if conversation is None or conversation.ended_at is None:
                 continue
             settled = is_settled(conversation.ended_at, now)
             for leg in list_recordings(self._client, conversation.id, settled=settled):
-                yield self._metadata(conversation, leg, names)
+                yield self._metadata(conversation, leg, names, held=held)
 
     def fetch(self, ref: RecordingRef, metadata: RecordingMetadata) -> Media:
         """The sound, one mono file a channel or one file. Raises SourceError or MediaError."""
@@ -109,7 +110,9 @@ class GenesysSource:
             for key, count in counts.items()
         }
 
-    def _metadata(self, call: Conversation, leg: Recording, names: Mapping[str, str]) -> RecordingMetadata:
+    def _metadata(
+        self, call: Conversation, leg: Recording, names: Mapping[str, str], *, held: bool
+    ) -> RecordingMetadata:
         queue = call.queue_name or names.get(call.queue_id or "") or call.queue_id
         ref = RecordingRef(
             source=self.name,
@@ -133,6 +136,7 @@ class GenesysSource:
             participants=call.participants,
             file_state=leg.file_state,
             region=leg.region,
+            legal_hold=held,
             accent_region=self._accent_of(call),
             audio_quality=quality_of(call.mos),
             permissions=self._permissions or (),

@@ -181,6 +181,15 @@ def test_optional_permissions_are_not_needed(tmp_path: Path) -> None:
         assert only(source).queue == "Orders"
 
 
+def test_a_protected_conversation_is_under_legal_hold(tmp_path: Path) -> None:
+    """The platform's protection from deletion arrives as a legal hold."""
+    entries = [call_entry(1), call_entry(2)]
+    with running(tmp_path, entries) as (sandbox, source, _):
+        sandbox.store.memory.protected.add(entries[1]["id"])
+        held = {m.conversation_id: m.legal_hold for m in source.discover()}
+    assert held == {entries[0]["id"]: False, entries[1]["id"]: True}
+
+
 def test_quality_follows_the_opinion_score() -> None:
     """Good from 4.0, fair from 3.6, else poor; unknown stays unknown."""
     assert [quality_of(mos) for mos in (4.4, 4.0, 3.7, 2.0, None)] == ["good", "good", "fair", "poor", None]
