@@ -80,9 +80,10 @@ def customer_token(tokenizer: Tokenizer, value: str | None) -> str | None:
     said = (value or "").strip()
     for scheme in ("tel:", "sip:"):
         said = said.removeprefix(scheme)
-    if said.lower().split("@")[0] in _WITHHELD:
+    user = said.split("@")[0]
+    if user.lower() in _WITHHELD:
         return None
-    digits = _NUMBER_NOISE.sub("", said)
+    digits = _NUMBER_NOISE.sub("", user)
     return tokenizer.token(CUSTOMER, digits if _NUMBER.fullmatch(digits) else said)
 
 

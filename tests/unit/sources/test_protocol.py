@@ -33,7 +33,16 @@ def test_a_key_depends_on_workspace_source_and_every_id() -> None:
     assert len(others) == 4
 
 
-@pytest.mark.parametrize("written", ["tel:+12025550111", "+1 (202) 555-0111", "+1.202.555.0111", " +12025550111 "])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "tel:+12025550111",
+        "+1 (202) 555-0111",
+        "+1.202.555.0111",
+        " +12025550111 ",
+        "sip:+12025550111@10.0.0.1;user=phone",
+    ],
+)
 def test_one_number_gives_one_token_however_it_is_written(written: str) -> None:
     """A caller is the same person in whatever notation the number arrives."""
     assert customer_token(tokenizer(), written) == customer_token(tokenizer(), "+12025550111")

@@ -22,6 +22,12 @@ _AGENTS = frozenset({"agent", "user"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    id: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """Read from the query's summary and from the conversation itself."""
 
@@ -33,8 +39,8 @@ class Conversation:
     customer: Confidential[str | None]
     agent: Confidential[str | None]
     dnis: str | None
-    queue_id: str | None
-    queue_name: str | None
+    queues: tuple[Queue, ...]
+    """Every queue the call went through, in order: a transfer into a crisis line counts."""
     skills: tuple[str, ...]
     language: str | None
     mos: float | None
@@ -58,7 +64,7 @@ def combine(conversation_id: str, summary: Json, detail: object, *, attributes: 
     sessions = [(p, s) for p in seen for s in objects(field(p, "sessions"))]
     segments = [g for _, s in sessions for g in objects(field(s, "segments"))]
     direction = text(summary, "originatingDirection") or _first(text(s, "direction") for _, s in sessions)
-    dialled = _first(text(s, "dnis") for _, s in sessions) or _first(text(p, "dnis") for p in parties)
+    dialled = _dialled(sessions, parties)
     return Conversation(
         id=conversation_id,
         started_at=moment(summary, "conversationStart") or moment(detail, "startTime"),
@@ -67,8 +73,7 @@ def combine(conversation_id: str, summary: Json, detail: object, *, attributes: 
         customer=Confidential(_customer(seen, parties, dialled if direction == "outbound" else None)),
         agent=Confidential(_first(text(p, "userId") for p in (*seen, *parties) if text(p, "purpose") in _AGENTS)),
         dnis=None if direction == "outbound" else dialled,
-        queue_id=_first(text(g, "queueId") for g in segments) or _first(text(p, "queueId") for p in parties),
-        queue_name=_first(text(p, "queueName") for p in parties),
+        queues=_queues(segments, parties),
         skills=tuple(dict.fromkeys(s for g in segments for s in words(field(g, "requestedRoutingSkillIds")))),
         language=_first(text(p, "locale") for p in parties),
         mos=number(summary, "mediaStatsMinConversationMos"),
@@ -100,6 +105,21 @@ def _customer(seen: tuple[Json, ...], parties: tuple[Json, ...], dialled: str | 
         or _first(text(p, "ani") for p in ours)
         or _first(text(p, "externalContactId") for p in ours)
     )
+
+
+def _dialled(sessions: list[tuple[Json, Json]], parties: tuple[Json, ...]) -> str | None:
+    """The number dialled: the customer's leg says it best; inner legs carry addresses of machines."""
+    legs = [(text(p, "purpose"), text(s, "dnis")) for p, s in sessions]
+    legs += [(text(p, "purpose"), text(p, "dnis")) for p in parties]
+    numbers = [(purpose, dnis) for purpose, dnis in legs if dnis and dnis.startswith(("tel:", "+"))]
+    theirs = [leg for leg in numbers if leg[0] in _CUSTOMERS]
+    return _first(dnis for _, dnis in (*theirs, *numbers, *legs))
+
+
+def _queues(segments: list[Json], parties: tuple[Json, ...]) -> tuple[Queue, ...]:
+    names = {i: n for p in parties if (i := text(p, "queueId")) and (n := text(p, "queueName"))}
+    ids = [i for item in (*segments, *parties) if (i := text(item, "queueId"))]
+    return tuple(Queue(id=i, name=names.get(i)) for i in dict.fromkeys(ids))
 
 
 def _participant(party: Json, attributes: frozenset[str]) -> Participant:

@@ -11,7 +11,7 @@ from sottovoce.domain.recording import RecordingMetadata, RecordingRef
 from sottovoce.domain.sound import Media, Role
 from sottovoce.errors import MediaGone, SourceError, SourceUnavailable
 from sottovoce.sources.genesys.client import GenesysClient
-from sottovoce.sources.genesys.conversations import Conversation, queue_names, read_conversation
+from sottovoce.sources.genesys.conversations import Conversation, Queue, queue_names, read_conversation
 from sottovoce.sources.genesys.holds import with_holds
 from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
 from sottovoce.sources.genesys.permissions import token_permissions
@@ -29,7 +29,8 @@ class GenesysSource:
     """The voice recordings of one organisation.
 
     `customer_channel` is which of "0" and "1" is the customer's; `attributes` names the participant
-    attributes that are kept; `since` and `until` bound the start of the conversations.
+    attributes that are kept; `since` and `until` bound the start of the conversations. A call that went
+    through several queues is described by the first whose category is `sensitive`, else by its first.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class GenesysSource:
         customer_channel: str = "1",
         attributes: frozenset[str] = frozenset(),
         queue_categories: Mapping[str, str] | None = None,
+        sensitive: frozenset[str] = frozenset({"crisis", "health"}),
         since: datetime | None = None,
         until: datetime | None = None,
         accent_attribute: str = "accentRegion",
@@ -52,6 +54,7 @@ class GenesysSource:
         self._customer_channel = customer_channel
         self._attributes = attributes
         self._categories = dict(queue_categories or {})
+        self._sensitive = sensitive
         self._since = since
         self._until = until
         self._accent = accent_attribute
@@ -113,7 +116,7 @@ class GenesysSource:
     def _metadata(
         self, call: Conversation, leg: Recording, names: Mapping[str, str], *, held: bool
     ) -> RecordingMetadata:
-        queue = call.queue_name or names.get(call.queue_id or "") or call.queue_id
+        queue, category = self._queue(call.queues, names)
         ref = RecordingRef(
             source=self.name,
             key=recording_key(self._tokenizer, self.name, call.id, leg.id),
@@ -126,7 +129,7 @@ class GenesysSource:
             started_at=leg.started_at or call.started_at,
             duration_s=_duration(leg.started_at, leg.ended_at) or _duration(call.started_at, call.ended_at),
             queue=queue,
-            queue_category=self._categories.get(call.queue_id or "") or self._categories.get(queue or ""),
+            queue_category=category,
             skills=call.skills,
             language=call.language,
             direction=call.direction,
@@ -141,6 +144,15 @@ class GenesysSource:
             audio_quality=quality_of(call.mos),
             permissions=self._permissions or (),
         )
+
+    def _queue(self, queues: tuple[Queue, ...], names: Mapping[str, str]) -> tuple[str | None, str | None]:
+        """The name and category of the call's queue: a sensitive one on its way, else the first."""
+        found: list[tuple[str | None, str | None]] = []
+        for queue in queues:
+            name = queue.name or names.get(queue.id) or queue.id
+            found.append((name, self._categories.get(queue.id) or self._categories.get(name)))
+        sensitive = [pair for pair in found if pair[1] in self._sensitive]
+        return next(iter(sensitive or found), (None, None))
 
     def _accent_of(self, call: Conversation) -> str | None:
         return next((v for p in call.participants if (v := p.attributes.get(self._accent))), None)

@@ -58,7 +58,7 @@ def test_the_callers_number_is_never_the_one_kept_in_the_clear(direction: str) -
 def test_whatever_is_absent_is_none(summary: Any, detail: Any) -> None:
     """Active, agentless and damaged conversations are read without an error."""
     call = combine("c", summary, detail, attributes=KEPT)
-    assert (call.started_at, call.ended_at, call.queue_id, call.agent.reveal(), call.mos) == (None,) * 5
+    assert (call.started_at, call.ended_at, call.queues, call.agent.reveal(), call.mos) == (None, None, (), None, None)
 
 
 def test_queue_agent_language_and_skills_are_found() -> None:
@@ -71,10 +71,15 @@ def test_queue_agent_language_and_skills_are_found() -> None:
         "participants": [party("agent", userId="u", sessions=[{"segments": [segment], "direction": "inbound"}])],
     }
     detail = {
-        "participants": [party("customer", locale="en-US", externalContactId="x"), party("acd", queueName="Orders")]
+        "participants": [
+            party("customer", locale="en-US", externalContactId="x"),
+            party("acd", queueName="Orders", queueId="q"),
+            party("acd", queueId="r"),
+        ]
     }
     call = combine("c", summary, detail, attributes=KEPT)
-    assert (call.queue_id, call.queue_name, call.language, call.skills) == ("q", "Orders", "en-US", ("s1", "s2"))
+    assert [(q.id, q.name) for q in call.queues] == [("q", "Orders"), ("r", None)]
+    assert (call.language, call.skills) == ("en-US", ("s1", "s2"))
     assert (call.agent.reveal(), call.customer.reveal(), call.mos, call.direction) == ("u", "x", 4.2, "inbound")
     assert call.ended_at is not None
     assert call.started_at is not None
@@ -87,3 +92,17 @@ def test_permissions_of_all_grants_are_one_sorted_list() -> None:
     subject = {"grants": [{"role": {"policies": [policy, {"domain": "x"}]}}, {"role": None}, {}]}
     assert granted(subject) == ("recording:recording:download", "recording:recording:view")
     assert granted(None) == ()
+
+
+def test_the_customers_own_leg_says_what_was_dialled() -> None:
+    """Inner legs carry addresses of machines; the number is the customer's leg's, before any other."""
+    machine = "sip:155200d1@127.0.0.1;language=en-US;user=acd"
+    parties = [
+        party("ivr", dnis=machine, ani="tel:+1001"),
+        party("agent", dnis="tel:+1003"),
+        party("customer", dnis="tel:+1002", ani="tel:+1001"),
+    ]
+    call = combine("c", {"originatingDirection": "inbound"}, {"participants": parties}, attributes=KEPT)
+    assert call.dnis == "tel:+1002"
+    out = combine("c", {"originatingDirection": "outbound"}, {"participants": parties}, attributes=KEPT)
+    assert (out.dnis, out.customer.reveal()) == (None, "tel:+1002")

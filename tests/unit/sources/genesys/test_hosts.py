@@ -92,3 +92,12 @@ def test_loopback_is_as_strict(address: str) -> None:
     """For a sandbox too, only the host and port that were allowed."""
     with pytest.raises(SourceRefused):
         LOCAL.media_url(address)
+
+
+def test_a_signed_address_is_sent_as_it_was_given() -> None:
+    """A signature covers the exact characters: escapes in path and query stay as they are."""
+    address = (
+        "https://api-downloads.mypurecloud.ie/MediaCache/c/r/isDownloading%3Afalse_format%3AWEBM/AUDIO_0GAX%3D%3D.WEBM"
+        "?response-content-disposition=attachment%3Bfilename%3D%22MediaCache%2Fc%22&Expires=1&Signature=A1~q-y__&Key-Pair-Id=K"
+    )
+    assert HOSTS.media_url(address).raw_path.decode() == address.removeprefix("https://api-downloads.mypurecloud.ie")

@@ -114,3 +114,29 @@ def test_a_conversation_too_old_to_read_has_no_participants() -> None:
     assert call is not None
     assert call.participants == ()
     assert read_conversation(client(lambda _: httpx.Response(404)), {}, attributes=frozenset()) is None
+
+
+@pytest.mark.parametrize(("order", "described"), [(("q1", "q2"), ("q2", "crisis")), (("q1", "q3"), ("q1", "retail"))])
+def test_a_transfer_into_a_sensitive_queue_counts(order: tuple[str, str], described: tuple[str, str]) -> None:
+    """A call that was passed on to a crisis line is described by it, wherever it began."""
+    segments = [{"queueId": queue} for queue in order]
+    party = {"purpose": "agent", "sessions": [{"segments": segments}]}
+    stamps = {"conversationStart": "2026-10-05T10:00:00Z", "conversationEnd": "2026-10-05T10:01:00Z"}
+    listed = {"totalHits": 1, "conversations": [{"conversationId": "c", "participants": [party], **stamps}]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path.endswith("/query"):
+            return httpx.Response(200, json=listed)
+        return httpx.Response(200, json=[{"id": "r"}] if path.endswith("/recordingmetadata") else {})
+
+    source = GenesysSource(
+        name="g",
+        client=client(answer),
+        tokenizer=HmacTokenizer(key=Confidential(b"k" * 32)),
+        queue_categories={"q1": "retail", "q2": "crisis", "q3": "delivery"},
+        since=datetime(2026, 10, 5, tzinfo=UTC),
+        until=datetime(2026, 10, 6, tzinfo=UTC),
+    )
+    (found,) = source.discover()
+    assert (found.queue, found.queue_category) == described
