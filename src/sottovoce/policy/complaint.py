@@ -67,6 +67,8 @@ def _path(data: Plain, error: ErrorDetails) -> Path:
         elif not (error["type"] == "missing" and step == error["loc"][-1]):
             continue
         path.append(step)
+    if error["type"] == "union_tag_invalid":
+        path.append("kind")
     return tuple(path)
 
 
@@ -91,8 +93,6 @@ def _told(data: Plain, path: Path, errors: Sequence[ErrorDetails]) -> tuple[str,
     choices = list(dict.fromkeys(c for error in errors for c in _choices(error)))
     if errors[0]["loc"][-1] == "[key]":
         return _unknown_name(path, choices)
-    if "union_tag_invalid" in kinds and isinstance(value, dict):
-        return _not_a_choice(f"{name}.kind", value.get("kind"), choices)
     if choices and (isinstance(value, str) or not kinds & set(_WANTED)):
         return _not_a_choice(name, value, choices)
     return _of_value(name, value, errors[0] if len(errors) == 1 else _closest(value, errors))
@@ -113,7 +113,7 @@ def _unknown_name(path: Path, choices: Sequence[str]) -> tuple[str, str]:
 def _not_a_choice(name: str, value: Plain, choices: Sequence[str]) -> tuple[str, str]:
     if not isinstance(value, str):
         quoted = f'write it in quotes: "{value}"' if str(value) in choices else _listed(choices)
-        return f"`{name}` cannot be {_called(value)} like this", quoted
+        return f"`{name}` cannot be this {'number' if isinstance(value, int | float) else 'value'}", quoted
     if value in choices:
         return f"`{name}` should be a number, and is text", f"write it without quotes: {value}"
     shown = f"`{value}`" if len(value) <= _LONGEST_REPEATED else "this"
@@ -171,7 +171,7 @@ def _choices(error: ErrorDetails) -> list[str]:
     if error["type"] not in {"literal_error", "enum", "union_tag_invalid"}:
         return []
     said = str(context.get("expected_tags" if error["type"] == "union_tag_invalid" else "expected", ""))
-    return re.findall(r"'([^']+)'", said) or re.findall(r"\w+", said)
+    return re.findall(r"'([^']+)'", said) or re.findall(r"\d+", said)
 
 
 def _suggestion(wrong: str, right: Iterable[str]) -> str:

@@ -55,19 +55,20 @@ def read_document(text: str) -> Document:
     """The one mapping in the text. Raises PolicyError with the line for anything else."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise PolicyError("the policy is larger than 1 MiB", hint="is this the right file?")
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
-        if not isinstance(root, MappingNode):
-            raise _refused("a policy is a mapping of keys to values", root, hint='start with `version: "1"`')
-        lines: dict[Path, int] = {}
-        return Document(data=_plain(loader, root, (), lines), lines=lines)
+        return _document(_Loader(text))
     except yaml.MarkedYAMLError as error:
         raise _unreadable(error) from None
     except (yaml.YAMLError, RecursionError):
         raise PolicyError("the policy is not YAML", hint="is this the right file?") from None
-    finally:
-        loader.dispose()
+
+
+def _document(loader: _Loader) -> Document:
+    root = loader.get_single_node()
+    if not isinstance(root, MappingNode):
+        raise _refused("a policy is a mapping of keys to values", root, hint='start with `version: "1"`')
+    lines: dict[Path, int] = {}
+    return Document(data=_plain(loader, root, (), lines), lines=lines)
 
 
 def _unreadable(error: yaml.MarkedYAMLError) -> PolicyError:
