@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sottovoce.domain.spans import Span, merged, without
-from sottovoce.domain.transcript import Segment, Word
+from sottovoce.domain.spans import Span, covered, merged, without
+from sottovoce.domain.transcript import ChannelTranscript, Segment, Word
 
 GAP_S: Final = 0.4
 _SLACK_S: Final = 0.25
@@ -22,17 +22,33 @@ _REACH_S: Final = 0.8
 """How far a word may be stretched: the first word of an answer starts up to this late in Whisper's times
 (99 of 100 on the shared calls)."""
 _NEAR_S: Final = 0.3
+_RULED_OUT: Final = 0.1
+_BELIEVED: Final = 0.3
 _LETTER_S: Final = 0.12
 _DIGIT_S: Final = 0.7
 _WORD_S: Final = 0.5
 
 
 def gaps(speech: Sequence[Span], words: Iterable[Word], *, rate: int) -> tuple[Span, ...]:
-    """Stretches of speech over 0.4 s that no word accounts for, in samples."""
+    """Stretches of speech over 0.4 s that no word accounts for, in samples.
+
+    A word the transcriber all but ruled out accounts for nothing: over speech it does not understand
+    Whisper writes such words, and what was said under them may be anything.
+    """
     slack = round(_SLACK_S * rate)
-    heard = merged(_reach(word, rate).widened(slack, slack, limit=1 << 62) for word in words)
+    heard = merged(_reach(w, rate).widened(slack, slack, limit=1 << 62) for w in words if w.probability >= _RULED_OUT)
     holes = (hole for span in speech for hole in without(span, heard))
     return tuple(hole for hole in holes if hole.length > GAP_S * rate)
+
+
+def understood(channels: Iterable[ChannelTranscript]) -> float:
+    """The share of all audible speech that lies under words the transcriber believed; 1 where there is none."""
+    speech = missed = 0
+    for channel in channels:
+        believed = [w.span for w in channel.words if w.probability >= _BELIEVED]
+        speech += covered(channel.speech)
+        missed += sum(hole.length for span in channel.speech for hole in without(span, believed))
+    return 1 - missed / speech if speech else 1.0
 
 
 def stretched(segments: Sequence[Segment], speech: Sequence[Span], *, rate: int) -> list[Segment]:

@@ -8,6 +8,7 @@ words is heard again on its own; what stays silent in text is reported as unhear
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import Sound
-from sottovoce.domain.spans import Span
+from sottovoce.domain.spans import Span, covered
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
 from sottovoce.errors import HearingError, LanguageUnsupported, ModelError
-from sottovoce.speech.account import gaps, stretched
+from sottovoce.speech.account import gaps, stretched, understood
 from sottovoce.speech.activity import active_spans
 from sottovoce.speech.models import ModelFiles, load_model
 from sottovoce.speech.packing import Window, pack
@@ -27,6 +28,10 @@ from sottovoce.speech.resample import WHISPER_RATE, resample
 ENGINE: Final = "faster-whisper"
 _REPEATING: Final = 2.4
 """OpenAI's own bound on the compression ratio of text that repeats itself."""
+_UNDERSTOOD: Final = 0.55
+"""Least share of speech under believed words. English calls have 0.62 and more (shared calls, tiny.en); an
+English model makes 0.53 and less of Spanish, French, German and Italian, with fluent inventions."""
+_JUDGED_S: Final = 5.0
 _AGAIN_LEAD_S: Final = 0.3
 _SURE: Final = 0.5
 """Below it a detected language is a guess."""
@@ -44,6 +49,7 @@ class WhisperTranscriber:
         """See `speech.protocol.Transcriber`. Deterministic for a sound and a model."""
         code = self._detected(sound) if language is None else self._known(language)
         channels = tuple(self._channel(sound, channel, code) for channel in range(sound.channels))
+        _check_understood(channels, sound.rate)
         return Transcript(
             channels=channels,
             rate=sound.rate,
@@ -132,12 +138,20 @@ class WhisperTranscriber:
 def _loaded(files: ModelFiles, threads: int) -> Any:
     from faster_whisper import WhisperModel
 
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # at DEBUG it would log what it hears
     try:
         return WhisperModel(
             files.name, device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, files=dict(files.files)
         )
     except (RuntimeError, ValueError):
         raise ModelError("the model does not load", hint="it must be a CTranslate2 conversion of Whisper") from None
+
+
+def _check_understood(channels: tuple[ChannelTranscript, ...], rate: int) -> None:
+    if sum(covered(c.speech) for c in channels) > _JUDGED_S * rate and understood(channels) < _UNDERSTOOD:
+        raise HearingError(
+            "too little of the speech was understood", hint="the recording may be in another language, or no speech"
+        )
 
 
 def _unsupported() -> LanguageUnsupported:

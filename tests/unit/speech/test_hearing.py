@@ -13,9 +13,9 @@ import soundfile
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.domain.spans import Span, covered
-from sottovoce.domain.transcript import Segment, Word
-from sottovoce.errors import LanguageUnsupported, ModelError
-from sottovoce.speech.account import gaps, stretched
+from sottovoce.domain.transcript import ChannelTranscript, Segment, Word
+from sottovoce.errors import HearingError, LanguageUnsupported, ModelError
+from sottovoce.speech.account import gaps, stretched, understood
 from sottovoce.speech.activity import active_spans
 from sottovoce.speech.models import PACKAGED, load_model
 from sottovoce.speech.packing import WINDOW_S, pack
@@ -100,6 +100,17 @@ def test_speech_no_word_accounts_for_is_a_gap():
     assert gaps(speech, [], rate=RATE) == speech
 
 
+def test_a_word_that_was_ruled_out_accounts_for_nothing():
+    """Whisper writes improbable words over what it does not understand."""
+    speech = (Span(0, 2 * RATE),)
+    doubtful = Word(text=Confidential("watching"), span=Span(0, 2 * RATE), probability=0.02)
+    assert gaps(speech, [doubtful], rate=RATE) == speech
+    segment = Segment(span=doubtful.span, words=(doubtful,))
+    channel = ChannelTranscript(channel=0, segments=(segment,), speech=speech)
+    assert understood((channel,)) == 0.0
+    assert understood(()) == 1.0
+
+
 def test_activity_beside_words_belongs_to_them():
     """A late first word reaches back to the onset, a hole goes to both neighbours, distant words stay."""
     words = (word("four", 1.4, 1.6), word("seven", 2.0, 2.3), word("bye", 8, 8.5))
@@ -167,7 +178,14 @@ def test_audible_sound_is_accounted_for_or_unheard(ears):
     heard = ears.transcribe(stereo(line((1, 4)), line()), language=None)
     channel = heard.channels[0]
     assert channel.speech
-    assert not gaps(channel.speech, channel.words, rate=RATE) or channel.unheard
+    assert channel.words or channel.unheard
+
+
+@pytest.mark.slow
+def test_sound_that_is_not_understood_is_refused(ears):
+    """A recording of which hardly anything was understood is no basis for a release."""
+    with pytest.raises(HearingError):
+        ears.transcribe(stereo(line((1, 9)), line()), language="en")
 
 
 @pytest.mark.slow
