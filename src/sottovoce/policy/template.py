@@ -113,6 +113,8 @@ sources:
     client_id: {client_id}
     client_secret: {client_secret}
     media_hosts: ["{media_host}"]
+    since: 2024-10-01           # the sample calls are spread over these two years
+    until: 2026-11-01
     customer_channel: "1"
 
 lawful_basis:
