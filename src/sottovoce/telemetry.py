@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+import traceback
+from collections.abc import Iterator, MutableMapping
+from types import CodeType, TracebackType
 from typing import Any
 
 import structlog
@@ -35,6 +38,23 @@ def configure(*, level: str = "WARNING", as_json: bool = False) -> None:
         cache_logger_on_first_use=False,
     )
     quiet_libraries()
+    sys.excepthook = _without_words
+    threading.excepthook = lambda failed: _without_words(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def _without_words(kind: type[BaseException], failure: BaseException | None, trace: TracebackType | None) -> None:
+    """An uncaught exception as types and places: messages, and the lines of code they quote, may hold speech."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return
+    places = [f"{place.co_filename}:{line}" for place, line in _frames(trace)]
+    code = getattr(failure, "code", "E_UNEXPECTED")
+    sys.stderr.write(f"{code} {kind.__name__} at {' '.join(places[-6:])}\n")
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
+    for frame, line in traceback.walk_tb(trace):
+        yield frame.f_code, line
 
 
 def quiet_libraries() -> None:

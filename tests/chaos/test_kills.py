@@ -87,6 +87,7 @@ def test_kills_on_sqlite(tmp_path, chaos_kills):
     house = quick_house(make_test_workspace(tmp_path / "w", count=RECORDINGS))
     carry_with_kills(house, kills=chaos_kills)
     check_exactly_once(house)
+    house.close()
 
 
 @pytest.mark.chaos
@@ -96,3 +97,4 @@ def test_kills_on_postgresql(tmp_path, postgres, chaos_kills):
     house = quick_house(make_test_workspace(tmp_path / "w", count=RECORDINGS, database=postgres))
     carry_with_kills(house, kills=chaos_kills)
     check_exactly_once(house)
+    house.close()

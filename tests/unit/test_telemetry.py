@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 
 import structlog
 
@@ -55,3 +57,22 @@ def test_talkative_libraries_are_held_at_warning():
     """HTTP clients log signed addresses at INFO; they do not get to."""
     telemetry.configure(level="DEBUG")
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+
+
+def test_an_uncaught_exception_loses_its_words(capsys, monkeypatch):
+    """A crash prints types and places; the message, which may quote speech, does not appear."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    telemetry.configure()
+    try:
+        raise SealBroken(PLANTED)
+    except SealBroken as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(PLANTED), None)
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    shown = capsys.readouterr().err
+    assert PLANTED not in shown
+    assert "E_SEAL_BROKEN SealBroken at " in shown
+    assert "ZeroDivisionError" in shown

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 
 from dbos import DBOS, DBOSClient, DBOSConfig, Serializer, StepOptions
 from sqlalchemy import Engine as DatabaseEngine
+from sqlalchemy import create_engine, event
 
 from sottovoce.errors import EngineError
 from sottovoce.pipeline import refs
@@ -99,6 +100,33 @@ def _carry(line: str, key: str) -> str:
     return str(DBOS.run_step(_step("close"), _Door.task.close, line, key, code))
 
 
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+)
+
+
+def _database(url: str) -> DatabaseEngine | None:
+    """SQLite with settings that survive a power cut and keep nothing deleted; None for PostgreSQL by `url`.
+
+    The engine begins its own transactions, so the driver is told to make each one IMMEDIATE.
+    """
+    if not url.startswith("sqlite"):
+        return None
+    database = create_engine(url, hide_parameters=True)
+    event.listen(database, "connect", _prepare)
+    return database
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = "IMMEDIATE"
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
 def _config(url: str, executor: str, database: DatabaseEngine | None) -> DBOSConfig:
     config = DBOSConfig(
         name=APPLICATION,
@@ -116,16 +144,10 @@ def _config(url: str, executor: str, database: DatabaseEngine | None) -> DBOSCon
 
 
 class Worker:
-    """One slot of one node: takes recordings one at a time until told to stop.
+    """One slot of one node: takes recordings one at a time until told to stop."""
 
-    `database` is an engine with the project's own SQLite settings, or None for PostgreSQL by `url`.
-    """
-
-    def __init__(
-        self, *, url: str, database: DatabaseEngine | None, node: str, slot: int, slots: Path, hearts: Hearts
-    ) -> None:
+    def __init__(self, *, url: str, node: str, slot: int, slots: Path, hearts: Hearts) -> None:
         self._url = url
-        self._database = database
         self._executor = f"{node}:{slot}"
         self._lock = slots / f"{node}-{slot}.lock"
         self._hearts = hearts
@@ -138,7 +160,7 @@ class Worker:
         with _held(self._lock):
             _Door.task = task
             _quiet()
-            DBOS(config=_config(self._url, self._executor, self._database))
+            DBOS(config=_config(self._url, self._executor, _database(self._url)))
             DBOS.listen_queues([QUEUE])
             DBOS.launch()
             _quiet()
@@ -157,11 +179,12 @@ class Worker:
 class Queue:
     """The other side: submit recordings, adopt the work of lost machines, close what was given up."""
 
-    def __init__(self, *, url: str, database: DatabaseEngine | None) -> None:
+    def __init__(self, *, url: str) -> None:
         _quiet()
+        DBOS.migrate(url)
         self._client = DBOSClient(
             system_database_url=url,
-            system_database_engine=database,
+            system_database_engine=_database(url),
             serializer=RefsOnly(),
             application_name=APPLICATION,
         )

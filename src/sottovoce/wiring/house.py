@@ -78,6 +78,12 @@ class House:
         self.line = CORPUS
         self._threads = threads
 
+    def close(self) -> None:
+        """Let go of databases that were opened."""
+        for name, shut in (("keystore", "close"), ("_database", "dispose")):
+            if name in self.__dict__:
+                getattr(self.__dict__.pop(name), shut)()
+
     @cached_property
     def loaded(self) -> LoadedPolicy:
         return load_policy(self.workspace.policy)
@@ -335,23 +341,16 @@ class House:
             clock=self.clock,
         )
 
-    @property
-    def _engine_database(self) -> Engine | None:
-        """SQLite opened with the project's own settings; PostgreSQL is the engine's own affair."""
-        url = self.policy.database.engine_url
-        return open_engine(url, base=self.workspace.root) if url.startswith("sqlite") else None
-
     def queue(self) -> Queue:
         from sottovoce.pipeline.engine import Queue
 
-        return Queue(url=self._engine_url, database=self._engine_database)
+        return Queue(url=self._engine_url)
 
     def worker(self, *, node: str, slot: int) -> Worker:
         from sottovoce.pipeline.engine import Worker
 
         return Worker(
             url=self._engine_url,
-            database=self._engine_database,
             node=node,
             slot=slot,
             slots=self.workspace.slots,
