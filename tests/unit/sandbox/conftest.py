@@ -13,6 +13,9 @@ from sottovoce.sandbox.serve import Sandbox
 from sottovoce.testing.calls import call_entry, write_calls
 from sottovoce.testing.clock import SteppedClock
 
+TLS = httpx.create_ssl_context(trust_env=False)
+"""Made once: reading the certificates takes longer than most tests here."""
+
 Opened = tuple[Sandbox, httpx.Client]
 
 
@@ -39,7 +42,7 @@ def opened(tmp_path: Path, clock: SteppedClock) -> Iterator[Callable[..., Opened
         folder = write_calls(tmp_path / f"calls-{len(closing)}", list(entries) or [call_entry(1)], channels=channels)
         sandbox = Sandbox(folder, now=clock.now, **options)
         closing.append(sandbox.__enter__())
-        http = httpx.Client(base_url=sandbox.api_url, trust_env=False)
+        http = httpx.Client(base_url=sandbox.api_url, trust_env=False, verify=TLS)
         closing.append(http)
         http.headers["Authorization"] = f"Bearer {token_of(sandbox, http)}"
         return sandbox, http
@@ -47,3 +50,10 @@ def opened(tmp_path: Path, clock: SteppedClock) -> Iterator[Callable[..., Opened
     yield open_one
     for item in reversed(closing):
         item.close()
+
+
+@pytest.fixture
+def plain() -> Iterator[httpx.Client]:
+    """A client without a token, for media and for what needs none."""
+    with httpx.Client(trust_env=False, verify=TLS) as http:
+        yield http

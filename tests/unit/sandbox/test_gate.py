@@ -24,19 +24,24 @@ QUEUES = "/api/v2/routing/queues"
     ],
 )
 def test_bad_credentials_get_the_login_hosts_own_error(
-    opened: Callable[..., Any], auth: tuple[str, str], form: dict[str, str], status: int, error: str
+    plain: httpx.Client,
+    opened: Callable[..., Any],
+    auth: tuple[str, str],
+    form: dict[str, str],
+    status: int,
+    error: str,
 ) -> None:
     """Token errors have the login host's shape, not an ErrorBody's."""
     sandbox, _ = opened()
-    answer = httpx.post(sandbox.api_url + "/oauth/token", auth=auth, data=form)
+    answer = plain.post(sandbox.api_url + "/oauth/token", auth=auth, data=form)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", "Basic !!!", "Basic w6k6w6k="])
-def test_a_token_request_without_basic_is_refused(opened: Callable[..., Any], header: str) -> None:
+def test_a_token_request_without_basic_is_refused(plain: httpx.Client, opened: Callable[..., Any], header: str) -> None:
     """Only Basic authorization names a client."""
     sandbox, _ = opened()
-    answer = httpx.post(sandbox.api_url + "/oauth/token", headers={"Authorization": header})
+    answer = plain.post(sandbox.api_url + "/oauth/token", headers={"Authorization": header})
     assert answer.status_code == 400
 
 
@@ -44,10 +49,12 @@ def test_a_token_request_without_basic_is_refused(opened: Callable[..., Any], he
     ("header", "code"),
     [({}, "authentication.required"), ({"Authorization": "Bearer nonsense"}, "bad.credentials")],
 )
-def test_a_request_needs_a_token(opened: Callable[..., Any], header: dict[str, str], code: str) -> None:
+def test_a_request_needs_a_token(
+    plain: httpx.Client, opened: Callable[..., Any], header: dict[str, str], code: str
+) -> None:
     """Without a token or with a wrong one the answer is 401 with the documented code."""
     sandbox, _ = opened()
-    answer = httpx.get(sandbox.api_url + QUEUES, headers=header)
+    answer = plain.get(sandbox.api_url + QUEUES, headers=header)
     assert (answer.status_code, answer.json()["code"]) == (401, code)
 
 
@@ -90,20 +97,20 @@ def test_faults_are_used_up(opened: Callable[..., Any]) -> None:
     assert answers[1].headers["Retry-After"] == "9"
 
 
-def test_faults_are_set_while_running(opened: Callable[..., Any]) -> None:
+def test_faults_are_set_while_running(plain: httpx.Client, opened: Callable[..., Any]) -> None:
     """`POST /sandbox/faults` needs no token, sets what it names and leaves the rest."""
     sandbox, http = opened(faults=Faults(corrupt=4))
-    answer = httpx.post(sandbox.api_url + "/sandbox/faults", json={"server_errors": 1, "slow_ms": 1})
+    answer = plain.post(sandbox.api_url + "/sandbox/faults", json={"server_errors": 1, "slow_ms": 1})
     assert (answer.json()["server_errors"], answer.json()["corrupt"]) == (1, 4)
     assert http.get(QUEUES).status_code == 503
-    assert httpx.get(sandbox.api_url + "/sandbox/faults").json()["server_errors"] == 0
+    assert plain.get(sandbox.api_url + "/sandbox/faults").json()["server_errors"] == 0
 
 
 @pytest.mark.parametrize("body", [{"sever_errors": 1}, {"corrupt": -1}, {"corrupt": "1"}, {"slow_ms": 10**9}, [1]])
-def test_unknown_faults_are_refused(opened: Callable[..., Any], body: Any) -> None:
+def test_unknown_faults_are_refused(plain: httpx.Client, opened: Callable[..., Any], body: Any) -> None:
     """A misspelled fault is an error, not a silence."""
     sandbox, _ = opened()
-    assert httpx.post(sandbox.api_url + "/sandbox/faults", json=body).status_code == 400
+    assert plain.post(sandbox.api_url + "/sandbox/faults", json=body).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -54,21 +54,21 @@ def test_transcoding_answers_202_first(opened: Callable[..., Any]) -> None:
     ],
 )
 def test_channels_come_apart_or_together(
-    opened: Callable[..., Any], params: dict[str, str], keys: set[str], container: str
+    plain: httpx.Client, opened: Callable[..., Any], params: dict[str, str], keys: set[str], container: str
 ) -> None:
     """Two channels are "0" and "1"; MP3 and downloads are one "S"; mediaFormats overrides formatId."""
     _, http = opened(CALL)
     uris = http.get(ONE, params=params).json()["mediaUris"]
     assert uris.keys() == keys
     for result in uris.values():
-        info = soundfile.info(io.BytesIO(httpx.get(result["mediaUri"]).content))
+        info = soundfile.info(io.BytesIO(plain.get(result["mediaUri"]).content))
         assert (info.format, info.channels) == (container, 2 if keys == {"S"} else 1)
 
 
-def test_the_default_is_webm(opened: Callable[..., Any]) -> None:
+def test_the_default_is_webm(plain: httpx.Client, opened: Callable[..., Any]) -> None:
     """Without a format the platform transcodes to WebM."""
     _, http = opened(CALL)
-    assert httpx.get(address(http)).content.startswith(b"\x1a\x45\xdf\xa3")
+    assert plain.get(address(http)).content.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def test_metadata_needs_no_media(opened: Callable[..., Any]) -> None:
@@ -111,60 +111,64 @@ def test_recordings_need_their_permission(opened: Callable[..., Any]) -> None:
     assert http.get(LIST).json()["code"] == "recording.recording.view.permission.check.failed"
 
 
-def test_media_live_on_another_host_and_expire(opened: Callable[..., Any], clock: SteppedClock) -> None:
+def test_media_live_on_another_host_and_expire(
+    plain: httpx.Client, opened: Callable[..., Any], clock: SteppedClock
+) -> None:
     """Addresses lead to another port, and after their time answer 403 with XML."""
     sandbox, http = opened(CALL, url_lifetime_s=120)
     url = address(http)
     assert httpx.URL(url).port != httpx.URL(sandbox.api_url).port
-    assert httpx.get(url).status_code == 200
+    assert plain.get(url).status_code == 200
     clock.advance(120)
-    late = httpx.get(url)
+    late = plain.get(url)
     assert (late.status_code, b"AccessDenied" in late.content) == (403, True)
 
 
 @pytest.mark.parametrize("changed", ["Expires=9999999999", "Signature=0", "Key-Pair-Id=", "Expires=x"])
-def test_a_changed_address_is_denied(opened: Callable[..., Any], changed: str) -> None:
+def test_a_changed_address_is_denied(plain: httpx.Client, opened: Callable[..., Any], changed: str) -> None:
     """A signature is for one address and one time."""
     _, http = opened(CALL)
     name, value = changed.split("=")
-    assert httpx.get(httpx.URL(address(http)).copy_set_param(name, value)).status_code == 403
+    assert plain.get(httpx.URL(address(http)).copy_set_param(name, value)).status_code == 403
 
 
-def test_a_token_sent_to_the_media_host_is_noticed(opened: Callable[..., Any]) -> None:
+def test_a_token_sent_to_the_media_host_is_noticed(plain: httpx.Client, opened: Callable[..., Any]) -> None:
     """A client that leaks its token is refused."""
     _, http = opened(CALL)
-    assert httpx.get(address(http), headers={"Authorization": "Bearer x"}).status_code == 400
+    assert plain.get(address(http), headers={"Authorization": "Bearer x"}).status_code == 400
 
 
 @pytest.mark.parametrize(
     ("wanted", "status", "size"),
     [("bytes=0-9", 206, 10), ("bytes=10-", 206, None), ("bytes=9-1", 200, None), ("x", 200, None)],
 )
-def test_ranges_are_served(opened: Callable[..., Any], wanted: str, status: int, size: int | None) -> None:
+def test_ranges_are_served(
+    plain: httpx.Client, opened: Callable[..., Any], wanted: str, status: int, size: int | None
+) -> None:
     """One range of bytes is served as 206; anything else as the whole."""
     _, http = opened(CALL)
-    whole = httpx.get(address(http, formatId="WAV"))
-    part = httpx.get(address(http, formatId="WAV"), headers={"Range": wanted})
+    whole = plain.get(address(http, formatId="WAV"))
+    part = plain.get(address(http, formatId="WAV"), headers={"Range": wanted})
     assert part.status_code == status
     assert len(part.content) == (size or len(whole.content) - (10 if status == 206 else 0))
 
 
-def test_media_can_be_short_broken_or_refused(opened: Callable[..., Any]) -> None:
+def test_media_can_be_short_broken_or_refused(plain: httpx.Client, opened: Callable[..., Any]) -> None:
     """Truncated media end early, corrupt ones are of the right length, errors are 503."""
     sandbox, http = opened(CALL)
     url = address(http, formatId="WAV")
-    good = httpx.get(url).content
+    good = plain.get(url).content
     sandbox.faults.set({"truncated": 1, "corrupt": 1, "media_errors": 1})
-    assert httpx.get(url).status_code == 503
+    assert plain.get(url).status_code == 503
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(url)
+        plain.get(url)
     sandbox.faults.set({"corrupt": 1})
-    broken = httpx.get(url).content
+    broken = plain.get(url).content
     assert len(broken) == len(good)
     assert broken != good
 
 
-def test_a_batch_gives_the_original_codec(opened: Callable[..., Any]) -> None:
+def test_a_batch_gives_the_original_codec(plain: httpx.Client, opened: Callable[..., Any]) -> None:
     """Up to 100 recordings a batch, in Opus; partial at first; what has no media says so."""
     _, http = opened(CALL, call_entry(2, file_state="ARCHIVED"))
     items = [
@@ -176,7 +180,7 @@ def test_a_batch_gives_the_original_codec(opened: Callable[..., Any]) -> None:
     first, second = http.get(job).json(), http.get(job).json()
     assert (first["status"], first["resultCount"]) == ("InProgress", 1)
     assert (second["status"], second["resultCount"], second["errorCount"]) == ("Completed", 3, 2)
-    sound = httpx.get(second["results"][0]["resultUrl"]).content
+    sound = plain.get(second["results"][0]["resultUrl"]).content
     assert soundfile.info(io.BytesIO(sound)).subtype == "OPUS"
 
 
@@ -234,12 +238,12 @@ def test_the_packaged_calls_are_whole() -> None:
         assert call.agent in catalog.agents
 
 
-def test_serving_for_ever_ends_when_told(tmp_path: Path) -> None:
+def test_serving_for_ever_ends_when_told(plain: httpx.Client, tmp_path: Path) -> None:
     """It tells where it is, serves until it is told to stop, and stops."""
     stop, seen = threading.Event(), []
 
     def ready(sandbox: Sandbox) -> None:
-        seen.append(httpx.get(sandbox.api_url + "/sandbox/faults").status_code)
+        seen.append(plain.get(sandbox.api_url + "/sandbox/faults").status_code)
         stop.set()
 
     serve_forever(Sandbox(write_calls(tmp_path, [CALL])), on_ready=ready, stop=stop)

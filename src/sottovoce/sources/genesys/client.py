@@ -59,11 +59,12 @@ class GenesysClient:
             client_secret=client_secret,
             monotonic=timing.monotonic,
         )
+        tls = httpx.create_ssl_context(trust_env=False)
         self._api = httpx.Client(
-            base_url=hosts.api_url, auth=auth, trust_env=False, timeout=TIMEOUT, transport=transport
+            base_url=hosts.api_url, auth=auth, trust_env=False, timeout=TIMEOUT, transport=transport, verify=tls
         )
-        checked = transport or CheckedTransport(backend=CheckedBackend(loopback=hosts.plain_http))
-        self.media = httpx.Client(trust_env=False, timeout=TIMEOUT, transport=checked)
+        checked = transport or CheckedTransport(backend=CheckedBackend(loopback=hosts.plain_http), tls=tls)
+        self.media = httpx.Client(trust_env=False, timeout=TIMEOUT, transport=checked, verify=tls)
 
     def close(self) -> None:
         self._api.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -82,12 +83,10 @@ class CheckedBackend(httpcore.NetworkBackend):
 class CheckedTransport(httpx.HTTPTransport):
     """httpx's own transport over a CheckedBackend."""
 
-    def __init__(self, *, backend: CheckedBackend) -> None:
-        super().__init__(trust_env=False)
+    def __init__(self, *, backend: CheckedBackend, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
         self._pool.close()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=backend
-        )
+        self._pool = httpcore.ConnectionPool(ssl_context=tls, network_backend=backend)
 
 
 def _carries_another(address: ipaddress.IPv6Address) -> bool:

@@ -11,6 +11,8 @@ import pytest
 from sottovoce.errors import SourceRefused
 from sottovoce.sources.genesys.network import CheckedBackend, CheckedTransport, is_public, resolve
 
+TLS = httpx.create_ssl_context(trust_env=False)
+
 
 class Dialled(httpcore.NetworkBackend):
     """Remembers the addresses and refuses those named."""
@@ -95,15 +97,15 @@ def test_a_name_without_an_address_is_a_lost_connection() -> None:
     def nowhere(host: str, port: int) -> list[str]:
         raise OSError("no such name")
 
-    transport = CheckedTransport(backend=CheckedBackend(loopback=False, lookup=nowhere))
-    with httpx.Client(transport=transport, trust_env=False) as http, pytest.raises(httpx.ConnectError):
+    transport = CheckedTransport(backend=CheckedBackend(loopback=False, lookup=nowhere), tls=TLS)
+    with httpx.Client(transport=transport, trust_env=False, verify=TLS) as http, pytest.raises(httpx.ConnectError):
         http.get("https://media.example/")
 
 
 def test_a_client_never_follows_a_name_inside() -> None:
     """Through the whole of httpx, a name that leads inside is refused."""
-    transport = CheckedTransport(backend=backend("169.254.169.254", inner=Dialled()))
-    with httpx.Client(transport=transport, trust_env=False) as http, pytest.raises(SourceRefused):
+    transport = CheckedTransport(backend=backend("169.254.169.254", inner=Dialled()), tls=TLS)
+    with httpx.Client(transport=transport, trust_env=False, verify=TLS) as http, pytest.raises(SourceRefused):
         http.get("http://media.example/")
 
 
