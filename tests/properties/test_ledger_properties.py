@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -30,7 +32,15 @@ FACTS = st.dictionaries(
 ENTRIES = st.builds(Entry, at=st.just(AT), actor=CODES, action=st.sampled_from(Action), facts=FACTS)
 
 
-@settings(max_examples=15)
+@given(ENTRIES, st.integers(0, 2**53 - 1))
+def test_an_entry_is_canonical_json(entry: Entry, seq: int) -> None:
+    """The bytes of any entry are those of RFC 8785."""
+    data = entry.encode(seq)
+    assert data == rfc8785.dumps(json.loads(data))
+    assert Entry.decode(data) == entry
+
+
+@settings(max_examples=15, phases=(Phase.explicit, Phase.generate))
 @given(st.lists(st.lists(ENTRIES, min_size=1, max_size=9), min_size=1, max_size=5), st.data())
 def test_a_ledger_holds_and_shows_any_change(batches: list[list[Entry]], data: st.DataObject) -> None:
     """After any batches every entry comes back and proves, offline too; after any byte of one changed, it is named."""
@@ -47,6 +57,7 @@ def test_a_ledger_holds_and_shows_any_change(batches: list[list[Entry]], data: s
         assert [entry for _, entry in ledger.entries()] == written
         seq = data.draw(st.integers(0, len(written) - 1))
         assert verify_proof(ledger.prove(seq), ledger.vkey).found is Found.OK
+        ledger.checkpoint()
         assert ledger.verify().found is Found.OK
         ledger.export(Path(folder) / "export")
         assert verify(Path(folder) / "export", ledger.vkey).found is Found.OK

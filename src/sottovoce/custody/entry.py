@@ -1,5 +1,8 @@
 """One ledger entry: a closed schema in canonical JSON (RFC 8785), without personal data (SPEC 12.1).
 
+For what an entry may hold (ASCII codes without anything to escape, integers within 2**53, claims) the sorted,
+compact form of the standard library is RFC 8785 byte for byte, and seven times as fast; a property test holds that.
+
 Values are codes, counts, digests, dates and opaque ids. It refuses free text (anything with a space or
 out of the pattern), e-mail addresses, runs of digits that could be a telephone or card number,
 fractions, integers beyond 2**53 - 1, nested values, and entries over 64 KiB (tlog-tiles counts in 16 bits).
@@ -16,8 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-
-import rfc8785
 
 from sottovoce.domain.outcome import Evidence, Fact
 from sottovoce.errors import EntryRefused
@@ -107,7 +108,8 @@ class Entry:
 
     def encode(self, seq: int) -> bytes:
         """The leaf's bytes, with the entry's number in the ledger: RFC 8785, at most 64 KiB."""
-        data = rfc8785.dumps({key: value for key, value in self._members(seq).items() if value is not None})
+        members = {key: value for key, value in self._members(seq).items() if value is not None}
+        data = json.dumps(members, sort_keys=True, separators=(",", ":")).encode("ascii")
         if len(data) > MAX_BYTES:
             raise EntryRefused("the entry is larger than 64 KiB")
         return data
@@ -152,7 +154,7 @@ def is_code(value: object) -> bool:
     """True for codes, digests, opaque ids and dates; false for whatever could be said of a person."""
     if not isinstance(value, str) or not _CODE.fullmatch(value):
         return False
-    if _DATE.fullmatch(value):
+    if not _DIGITS.search(value) or _DATE.fullmatch(value):
         return True
     return all(_OPAQUE.fullmatch(part) or not _DIGITS.search(part) for part in re.split(r"[:/_@]", value))
 

@@ -126,9 +126,12 @@ class Ledger:
     def prove(self, seq: int) -> str:
         """The text of a .tlog-proof file: entry, inclusion proof and checkpoint (c2sp.org/tlog-proof@v1).
 
-        Its extra data is the entry itself. Raises CustodyError when there is no such entry.
+        Its extra data is the entry itself. Under the latest checkpoint, or a new one where that does not reach
+        the entry. Raises CustodyError when there is no such entry.
         """
-        note = self.checkpoint()
+        with reading(self._engine) as connection:
+            last = self._latest(connection)
+        note = last if last is not None and seq < self._open(last).size else self.checkpoint()
         size = self._open(note).size
         if not 0 <= seq < size:
             raise CustodyError(f"the ledger has no entry {seq}", hint=f"it has entries 0 to {size - 1}")

@@ -33,6 +33,9 @@ metadata: Final = MetaData(
     }
 )
 
+Number: Final = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits on either database; SQLite keeps only an INTEGER primary key without a second tree."""
+
 recordings = Table(
     "recordings",
     metadata,
@@ -152,7 +155,7 @@ erasures = Table(
 ledger_leaves = Table(
     "ledger_leaves",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", Number, primary_key=True, autoincrement=False),
     Column("object", String(128)),
     Column("data", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary(32), nullable=False),
@@ -167,13 +170,14 @@ ledger_nodes = Table(
     Column("level", Integer, nullable=False, autoincrement=False),
     Column("hash", LargeBinary(32), nullable=False),
     PrimaryKeyConstraint("seq", "level"),
+    sqlite_with_rowid=False,
 )
 """Roots of full subtrees of 2**level leaves, by the last leaf they cover."""
 
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", Number, primary_key=True, autoincrement=False),
     Column("root", LargeBinary(32), nullable=False),
     Column("note", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),

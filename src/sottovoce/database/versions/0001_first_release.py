@@ -11,6 +11,9 @@ branch_labels = None
 depends_on = None
 
 
+_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
 def upgrade() -> None:
     op.create_table(
         "recordings",
@@ -125,7 +128,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "ledger_leaves",
-        sa.Column("seq", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("seq", _NUMBER, nullable=False, autoincrement=False),
         sa.Column("object", sa.String(128)),
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("leaf_hash", sa.LargeBinary(32), nullable=False),
@@ -138,10 +141,11 @@ def upgrade() -> None:
         sa.Column("level", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("hash", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("seq", "level", name="pk_ledger_nodes"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "checkpoints",
-        sa.Column("size", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("size", _NUMBER, nullable=False, autoincrement=False),
         sa.Column("root", sa.LargeBinary(32), nullable=False),
         sa.Column("note", sa.Text, nullable=False),
         sa.Column("at_ms", sa.BigInteger, nullable=False),

@@ -1,0 +1,129 @@
+"""How fast the ledger is: durable appends a second, milliseconds a proof, seconds to verify.
+
+    python benchmarks/ledger.py [--entries 20000] [--large 1000000] [--postgres URL]
+
+Appends are real: each batch is one committed transaction (SQLite: WAL, synchronous FULL). Figures
+depend on what a commit costs on the disk at hand, which is printed with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sottovoce.custody import verifier
+from sottovoce.custody.entry import Action, Entry
+from sottovoce.custody.ledger import Ledger
+from sottovoce.custody.signer import Ed25519Signer
+from sottovoce.database.engine import open_engine
+from sottovoce.database.migrate import upgrade
+from sottovoce.domain.confidential import Confidential
+
+ORIGIN = "ledger.example/benchmark"
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+BATCHES = (1, 10, 100, 1000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entries", type=int, default=20_000, help="how many are appended at each batch size")
+    parser.add_argument("--large", type=int, default=0, help="also fill a ledger of this size and verify it")
+    parser.add_argument("--postgres", help="an empty database to measure instead of SQLite")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"one bare SQLite commit on this disk: {commit_ms(Path(folder)):.2f} ms")
+        for batch in BATCHES if not chosen.postgres else (100,):
+            ledger = open_ledger(Path(folder), f"{batch}.sqlite", chosen.postgres)
+            count = min(chosen.entries, 4000) if batch == 1 else chosen.entries
+            print(f"append, batches of {batch:>4}: {rate(ledger, count, batch):>9,.0f} entries/s")
+        measure_proofs(ledger)
+        measure_verifying(ledger, Path(folder) / "export")
+        if chosen.large:
+            large = open_ledger(Path(folder), "large.sqlite", None)
+            print(f"append to {chosen.large:,}: {rate(large, chosen.large, 10_000):,.0f} entries/s")
+            measure_proofs(large)
+            measure_verifying(large, Path(folder) / "large")
+
+
+def open_ledger(folder: Path, name: str, postgres: str | None) -> Ledger:
+    engine = open_engine(postgres or f"sqlite:{name}", base=folder)
+    upgrade(engine)
+    signer = Ed25519Signer(name=ORIGIN, key=Confidential(Ed25519PrivateKey.generate()))
+    return Ledger(engine=engine, signer=signer, origin=ORIGIN, clock=lambda: AT)
+
+
+def an_entry(number: int) -> Entry:
+    facts = {"spans": number % 7, "digest": f"{number:064x}", "detector": "digits"}
+    return Entry(
+        at=AT,
+        actor="svc-worker",
+        action=Action.RECORDING_REDACTED,
+        object=f"{number:032x}",
+        line="corpus",
+        purpose="ai_training",
+        outcome="ok",
+        policy="ab" * 32,
+        facts=facts,
+    )
+
+
+def rate(ledger: Ledger, count: int, batch: int) -> float:
+    """Entries a second, made, committed and on disk."""
+    started = time.perf_counter()
+    for start in range(0, count, batch):
+        ledger.record([an_entry(number) for number in range(start, min(start + batch, count))])
+    return count / (time.perf_counter() - started)
+
+
+def measure_proofs(ledger: Ledger) -> None:
+    size = ledger.size()
+    signing = milliseconds(ledger.checkpoint, 1)
+    proving = milliseconds(lambda: ledger.prove(size // 3), 200)
+    consistency = milliseconds(lambda: ledger.prove_consistency(size // 3, size), 200)
+    proof = ledger.prove(size // 3)
+    checking = milliseconds(lambda: verifier.verify_proof(proof, ledger.vkey), 200)
+    print(f"at {size:,} entries: checkpoint {signing:.2f} ms, inclusion proof {proving:.2f} ms, ", end="")
+    print(f"consistency proof {consistency:.2f} ms, checking a proof {checking:.2f} ms (medians)")
+
+
+def measure_verifying(ledger: Ledger, export: Path) -> None:
+    started = time.perf_counter()
+    verdict = ledger.verify()
+    in_database = time.perf_counter() - started
+    started = time.perf_counter()
+    ledger.export(export)
+    exporting = time.perf_counter() - started
+    started = time.perf_counter()
+    offline = verifier.verify(export, ledger.vkey)
+    print(f"verify in the database {in_database:.1f} s ({verdict}); ", end="")
+    print(f"export {exporting:.1f} s; verify offline {time.perf_counter() - started:.1f} s ({offline.found})")
+
+
+def milliseconds(work: Callable[[], object], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - started) * 1000)
+    return statistics.median(taken)
+
+
+def commit_ms(folder: Path) -> float:
+    """What one row of 300 bytes costs without any of ours: the floor under appends one by one."""
+    connection = sqlite3.connect(folder / "bare.sqlite", isolation_level=None)
+    connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE bare (data BLOB)")
+    taken = milliseconds(lambda: connection.execute("INSERT INTO bare VALUES (?)", (b"\0" * 300,)), 200)
+    connection.close()
+    return taken
+
+
+if __name__ == "__main__":
+    main()
