@@ -28,7 +28,8 @@ def find_recording(connection: Connection, key: str) -> RowMapping | None:
     """
     wanted = select(recordings).where(recordings.c.key == key)
     if not connection.get_execution_options().get("postgresql_readonly"):
-        wanted = wanted.with_for_update(read=True)
+        # FOR NO KEY UPDATE: two who would share the row and then both change it would lock each other out.
+        wanted = wanted.with_for_update(key_share=True)
     row = connection.execute(wanted).mappings().first()
     if row is not None and row["erasing_ms"] is not None:
         raise RecordingErased("the recording was erased", hint="it is never processed again")

@@ -10,7 +10,7 @@ It refuses a recording that was erased or is being erased (RecordingErased), who
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, and_, delete, select
@@ -18,6 +18,7 @@ from sqlalchemy import Engine, and_, delete, select
 from sottovoce.custody import versions
 from sottovoce.custody.commitment import Commitment
 from sottovoce.custody.entry import Action, Entry, check_facts
+from sottovoce.custody.heartbeats import Heartbeats
 from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.metadata import to_details, to_metadata
 from sottovoce.custody.records import (
@@ -40,10 +41,9 @@ from sottovoce.custody.rows import (
     Outcome,
     ReleasedSample,
     StoredObject,
-    milliseconds,
 )
 from sottovoce.database.engine import reading, writing
-from sottovoce.database.tables import decisions, heartbeats, outcomes, recordings
+from sottovoce.database.tables import decisions, outcomes, recordings
 from sottovoce.database.upsert import insert_new, insert_or_update
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence, OutcomeStatus, Reason
@@ -52,13 +52,12 @@ from sottovoce.domain.recording import RecordingMetadata, RecordingRef, Sealed
 NOTHING: Mapping[str, Any] = {}
 
 
-class Registry:
+class Registry(Heartbeats):
     """Remembers recordings and concludes them. Every method is one transaction."""
 
     def __init__(self, *, engine: Engine, ledger: Ledger, clock: Callable[[], datetime]) -> None:
-        self._engine = engine
+        super().__init__(engine=engine, clock=clock)
         self._ledger = ledger
-        self._clock = clock
 
     @property
     def engine(self) -> Engine:
@@ -258,23 +257,6 @@ class Registry:
         with reading(self._engine) as connection:
             return objects_of(connection, key)
 
-    def beat(self, executor: str) -> None:
-        """Says that an executor is alive."""
-        with writing(self._engine) as connection:
-            insert_or_update(connection, heartbeats, {"executor": executor, "seen_ms": self._now()})
-
-    def silent_executors(self, *, seconds: float) -> tuple[str, ...]:
-        """Executors that have not beaten for so long."""
-        since = milliseconds(self._clock() - timedelta(seconds=seconds))
-        with reading(self._engine) as connection:
-            silent = select(heartbeats.c.executor).where(heartbeats.c.seen_ms < since)
-            return tuple(connection.execute(silent.order_by(heartbeats.c.executor)).scalars())
-
-    def bury(self, executor: str) -> None:
-        """Forgets an executor whose work was taken over."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(heartbeats).where(heartbeats.c.executor == executor))
-
     def record_version(
         self, version: CorpusVersion, samples: Sequence[CorpusSample], entries: Sequence[Entry] = ()
     ) -> bool:
@@ -310,6 +292,3 @@ class Registry:
         with reading(self._engine) as connection:
             found = select(recordings.c.key).where(where).order_by(recordings.c.first_seen_ms, recordings.c.key)
             return tuple(connection.execute(found).scalars())
-
-    def _now(self) -> int:
-        return milliseconds(self._clock())

@@ -51,6 +51,14 @@ def test_what_was_remembered_is_recalled(registry: Registry, a_recording: Make) 
         assert (recalled, recalled.locator, found) == (ref, ref.locator, metadata)
 
 
+def test_several_listers_may_remember_one_recording_at_once(registry: Registry, a_recording: Make) -> None:
+    """Renewing the same row from many threads neither fails nor doubles it."""
+    with ThreadPoolExecutor(4) as pool:
+        new = list(pool.map(lambda _: registry.remember(*a_recording(1, conversation_id="c")), range(16)))
+    assert 1 <= sum(new) <= 4
+    assert len(registry.by_conversation("c")) == 1
+
+
 def test_an_attribute_that_could_name_somebody_is_not_kept(
     registry: Registry, engine: Engine, a_recording: Make
 ) -> None:
