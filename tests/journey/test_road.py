@@ -88,6 +88,7 @@ def test_lineage_answers_for_a_conversation(demo):
 def test_the_ledger_verifies(demo):
     """The ledger is what was signed, in the database and offline alike."""
     house = demo.house()
+    house.ledger.checkpoint()
     assert house.ledger.verify().found is Found.OK
     done = subprocess.run(
         [
@@ -107,6 +108,7 @@ def test_the_ledger_verifies(demo):
 @pytest.mark.parametrize("where", ["first", "middle", "last"])
 def test_a_changed_byte_is_found(demo, tmp_path, where):
     """`ledger verify` fails once any byte of an entry is changed."""
+    demo.house().ledger.checkpoint()
     root = tmp_path / "copy"
     shutil.copytree(demo.root, root)
     with sqlite3.connect(root / "registry.sqlite") as database:

@@ -136,6 +136,7 @@ def open_(
         raise CustodyError("a sample is not printed on a terminal", hint="pipe it to a player, or give --output FILE")
     house = House(Workspace(workspace))
     data = house.opener.open(corpus_id, actor=house.actor, purpose=purpose).reveal()
+    house.ledger.checkpoint()
     if output is None:
         sys.stdout.buffer.write(data)
     else:

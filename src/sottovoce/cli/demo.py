@@ -15,7 +15,7 @@ import typer
 from sottovoce.cli.batch import Item, Result
 from sottovoce.cli.corpus import write_demographics
 from sottovoce.cli.init import make_workspace
-from sottovoce.cli.output import AsJson, answer, bar, facts, say, table
+from sottovoce.cli.output import AsJson, answer, bar, facts, say
 from sottovoce.cli.run import drive, show
 from sottovoce.cli.treat import RedactSettings, prepare_redaction, redact_file
 from sottovoce.corpus.release import Release
@@ -36,6 +36,8 @@ MARK = ".sottovoce-demo"
 CERTIFICATE = "erasure-certificate.note"
 EXPORT = "ledger-export"
 LISTEN = "listen"
+SANDBOX_RATE = 3000
+"""Requests a minute: the sandbox is on this machine, so that nobody has to wait for a quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +63,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Serve sample calls as Genesys Cloud would, carry them to a released corpus, erase a caller, prove it all."""
+    from sottovoce.sandbox.faults import Faults
     from sottovoce.sandbox.serve import Sandbox
 
     _clear(into)
-    with Sandbox() as sandbox:
+    with Sandbox(faults=Faults(transcoding_polls=1), rate_limit=SANDBOX_RATE) as sandbox:
         house = _furnish(into, sandbox)
         summary = drive(house, workers=workers, quiet=as_json)
         listen = _listen(into, sandbox, quiet=as_json)
@@ -222,7 +225,10 @@ def _tell(into: Path, house: House, shown: Shown) -> None:
         },
     )
     facts("Ledger", {"verdict": shown.ledger, "entries": shown.entries, "key": house.ledger.vkey})
-    table("Where to look", ("what", "how"), _where(into, house, shown))
+    say("[bold]Where to look[/]")
+    for what, how in _where(into, house, shown):
+        say(f"  {what}")
+        say(f"    [cyan]{how}[/]")
     say("The voices are transformed, not anonymous: no attack report is attached to this corpus.")
 
 

@@ -72,7 +72,13 @@ def describe(report: ErasureReport) -> dict[str, object]:
         "traces_gone": report.traces_gone,
         "complete": report.complete,
         "certificate": report.certificate,
+        "opening": _opening(report),
     }
+
+
+def _opening(report: ErasureReport) -> str | None:
+    """What shows that the certificate is the subject's. It is kept nowhere, so it is handed out once."""
+    return report.opening.reveal().hex() if report.opening is not None else None
 
 
 def _show(report: ErasureReport, certificate: Path | None) -> None:
@@ -89,6 +95,7 @@ def _show(report: ErasureReport, certificate: Path | None) -> None:
             "ledger entries": ", ".join(map(str, report.ledger)),
             "still in older backups": ", ".join(report.remains) or "nothing",
             "certificate": certificate or "kept in the registry",
+            "opening, for the subject alone": _opening(report) or "none",
         },
     )
     if report.refused:

@@ -48,7 +48,8 @@ def facts(title: str, pairs: Mapping[str, object]) -> None:
 
 
 def say(text: str) -> None:
-    out.print(text, highlight=False)
+    """One line, never broken: it may be copied into a shell."""
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def bar(*, quiet: bool = False) -> Progress:

@@ -186,6 +186,7 @@ class House:
             customer_channel=settings.customer_channel,
             attributes=self._attributes,
             queue_categories=self.policy.corpus.queue_categories,
+            sensitive=frozenset(self.policy.exclusions.queue_categories),
             since=_midnight(settings.since),
             until=_midnight(settings.until),
         )
