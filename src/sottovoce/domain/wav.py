@@ -34,7 +34,7 @@ CODECS: Final = frozenset(_TAGS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WavLayout:
-    """`fmt` is the body of the format chunk as received; `data` the (start, end) of every data chunk."""
+    """`fmt` is the body of the format chunk, its known fields only; `data` the (start, end) of every data chunk."""
 
     codec: str
     channels: int
@@ -116,7 +116,18 @@ def _layout(fmt: bytes, data: tuple[tuple[int, int], ...]) -> WavLayout:
         raise UnreadableMedia("the WAV file's format contradicts itself", hint="export the recording again")
     if any((end - start) % align for start, end in data):
         raise TruncatedMedia("the WAV file ends within a frame", hint="it was cut off: fetch it again")
-    return WavLayout(codec=codec, channels=channels, rate=rate, sample_bytes=bits // 8, fmt=fmt, data=data)
+    return WavLayout(
+        codec=codec, channels=channels, rate=rate, sample_bytes=bits // 8, fmt=_trimmed(fmt, rate * align), data=data
+    )
+
+
+def _trimmed(fmt: bytes, byte_rate: int) -> bytes:
+    """The format chunk without what a writer may have put behind or between its fields."""
+    tag = int.from_bytes(fmt[:2], "little")
+    head = fmt[:8] + (byte_rate & 0xFFFFFFFF).to_bytes(4, "little") + fmt[12:16]
+    if tag == _EXTENSIBLE:
+        return head + b"\x16\x00" + fmt[18:40]
+    return head if tag == _PCM else head + b"\x00\x00"
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:

@@ -48,3 +48,15 @@ def test_contradictions_are_refused(name):
     raw, error = BAD[name]
     with pytest.raises(error):
         wav.parse(raw)
+
+
+@pytest.mark.parametrize("codec", ["PCM_16", "ULAW"])
+def test_nothing_hides_in_the_format_chunk(codec):
+    """Bytes behind the fields, and a byte rate that is none, do not survive."""
+    plain = composed(codec)
+    fmt = wav.parse(plain).fmt
+    stuffed = fmt[:8] + b"NAME" + fmt[12:] + b"MARKER-OF-A-NAME"
+    chunk = b"fmt " + struct.pack("<I", len(stuffed)) + stuffed
+    layout = wav.parse(plain[:12] + chunk + plain[20 + len(fmt) :])
+    assert layout.fmt == fmt
+    assert layout.frames == 10
