@@ -253,8 +253,9 @@ def _corpus(policy: Policy) -> str:
 
 def _keeping(policy: Policy) -> str:
     return (
-        f"Everything is sealed under keys from the {policy.keys.provider} provider and stored in {policy.storage.url}; "
-        f"the corpus is kept {policy.retention.corpus_days} days, raw recordings {policy.retention.raw_days}."
+        f"Everything is sealed under keys from the {policy.keys.provider} provider and stored in {policy.storage.url}. "
+        f"The corpus is to be kept {policy.retention.corpus_days} days and raw recordings {policy.retention.raw_days}; "
+        "deleting them then is not automatic yet."
     )
 
 

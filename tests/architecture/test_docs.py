@@ -1,0 +1,76 @@
+"""Documentation is held to the program: a reference that drifts is a defect."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from sottovoce.cli.main import app
+from sottovoce.domain.entities import BUNDLES, Entity
+from sottovoce.policy.keys import Key, policy_keys
+from sottovoce.policy.template import default_policy
+
+ROOT = Path(__file__).parents[2]
+POLICY = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `([a-z_.*]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(?:\.venv/bin/)?sottovoce +(.+)$", re.MULTILINE)
+
+
+def rendered(key: Key) -> str:
+    if key.required:
+        return "required"
+    value = list(key.default) if isinstance(key.default, tuple) else key.default
+    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def test_every_key_of_the_policy_is_in_its_reference_with_its_default() -> None:
+    """docs/policy.md has exactly the keys of the model, in its order, with their defaults."""
+    written = [(path, default) for path, default, _ in ROW.findall(POLICY)]
+    assert written == [(key.path, rendered(key)) for key in policy_keys()]
+
+
+def test_every_entity_is_in_the_reference_with_its_bundles() -> None:
+    """The catalogue's names and bundles are those of the program."""
+    written = dict(re.findall(r"^\| `([A-Z_0-9]+)` \| (.+) \|$", POLICY, re.MULTILINE))
+    assert written == {e.value: ", ".join(name for name in BUNDLES if e in BUNDLES[name]) for e in Entity}
+
+
+def test_the_default_policy_mentions_no_key_there_is_not() -> None:
+    """Also the keys that are only shown in comments are keys of the policy."""
+    shown = re.sub(r"^( *)# (?=[ a-z_-]+:|  +- )", r"\1", default_policy(), flags=re.MULTILINE)
+    sections = yaml.safe_load(shown)
+    known = {key.path.split(".")[0] for key in policy_keys()}
+    assert set(sections) <= known
+    assert {"cloud", "recordings"} == set(sections["sources"])
+
+
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "docs/policy.md"])
+def test_every_command_shown_exists_with_its_options(page: str) -> None:
+    """A command line in a page's code block names a command and options of the program."""
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    for line in (line for block in blocks for line in COMMAND.findall(block)):
+        command, words = get_command(app), line.split("#")[0].split()
+        while words and not words[0].startswith("-") and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not hasattr(command, "commands"), f"{page}: {line}"
+        options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
+        assert {w.split("=")[0] for w in words if w.startswith("-") and len(w) > 1} <= options, f"{page}: {line}"
+
+
+def test_pages_name_no_path_of_a_machine() -> None:
+    """What is published says nothing about the machine it was written on."""
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "NOTICE"):
+        found = re.search(r"(?<![\w.])/(work|root|home|tmp|Users)/", page.read_text(encoding="utf-8"))
+        assert not found, page.name
+
+
+def test_every_sample_call_is_described() -> None:
+    """docs/sample-calls.md has exactly the scenarios there are."""
+    calls = json.loads((ROOT / "src/sottovoce/sandbox/calls/calls.json").read_text(encoding="utf-8"))["calls"]
+    page = (ROOT / "docs" / "sample-calls.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == [call["scenario"] for call in calls]
