@@ -2,8 +2,9 @@
 
     train_ear.py SPEECH.npz OUT.npz [--minutes 13]
 
-Needs torch, in an environment of its own: the product does not. One core; the time given is what it takes. Every
-example is spoiled afresh: speed, room, line, noise, other voices, level, µ-law, Opus.
+Needs torch, in an environment of its own: the product does not. One core; the time given is what it takes. The weights
+that come with the product took ten minutes, on 180 minutes of synthesized and 165 of recorded speech. Every example is
+spoiled afresh: speed, room, line, noise, other voices, level, µ-law, Opus.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ class Speech:
         voices: dict[tuple[str, bool], list[np.ndarray]] = {}
         for (x, w), k, s in zip(items, kinds, speakers, strict=True):
             an4 = str(s).startswith("an4")
-            if k != "word" and not an4 and s != "synthetic":
+            if k != "word" and not an4:
                 continue
             for word, start, end in w:
-                if word == "?" or end - start < 0.08 or (s == "synthetic" and word != "*"):
+                if word == "?" or end - start < 0.08:
                     continue
                 cut = x[max(0, int((start - 0.02) * 8000)) : int((end + 0.02) * 8000)]
                 group = str(s) if str(s).startswith("fsdd") or an4 else str(s).split("-")[0]
@@ -69,13 +70,13 @@ class Speech:
         groups = sorted({g for g, _ in self.voices})
         fsdd = [g for g in groups if g.startswith("fsdd")]
         an4 = [g for g in groups if g.startswith("an4")]
-        other = [g for g in groups if g not in fsdd and g not in an4 and g != "synthetic"]
+        other = [g for g in groups if g not in fsdd and g not in an4]
         digit_group = rng.choice(rng.choice(np.array([fsdd, an4, other], dtype=object)))
-        word_group = rng.choice([rng.choice(an4), rng.choice(other), "synthetic", "synthetic"])
+        word_group = rng.choice(an4 if rng.random() < 0.3 else other)
         out, words, at = [], [], 0
         pace = rng.uniform(0.0, 0.5)
         while at < LENGTH * 1.3:
-            digit = kind < 0.5 or (kind < 0.65 and rng.random() < 0.5)
+            digit = kind < 0.5 or (kind < 0.7 and rng.random() < 0.5)
             pool = self.voices.get((digit_group if digit else word_group, digit))
             if not pool:
                 digit_group, word_group = rng.choice(fsdd), rng.choice(other)
@@ -239,9 +240,8 @@ def train(speech: Speech, minutes: float, batch: int = 24) -> tuple[Ear, np.ndar
         x = torch.from_numpy(np.stack([acoustic.features(s) for s, _ in pairs])).transpose(1, 2)
         y = torch.from_numpy(np.stack([label for _, label in pairs]).astype(np.int64))
         seen += np.bincount(y[y >= 0].numpy(), minlength=acoustic.CLASSES)
-        with torch.autocast("cpu", torch.bfloat16):
-            told = ear(x)
-        loss = torch.nn.functional.cross_entropy(told.float(), y, ignore_index=IGNORE, label_smoothing=0.03)
+        told = ear(x)
+        loss = torch.nn.functional.cross_entropy(told, y, ignore_index=IGNORE, label_smoothing=0.03)
         steps.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(ear.parameters(), 1.0)

@@ -33,8 +33,12 @@ NAME = "second_ear"
 
 SURE_OF_DIGIT = 0.4
 """Mean probability below which a word is not taken for a digit at all."""
-SURE_OF_FEW, SURE_OF_MANY = 0.75, 0.6
-"""Mean over a run's digits below which the run is chance: four doubtful words are, eleven in a row are hardly."""
+SURE_OF_FEW, SURE_OF_MANY, SURE_OF_BRISK = 0.75, 0.6, 0.58
+"""Mean over a run's digits below which the run is chance: four doubtful words are, eleven in a row are hardly, and
+five that follow each other briskly are hardly either, since what is mistaken for digits is mostly slow reading."""
+BRISK = STEP / RATE * 2.2
+"""Digits a step: 2.2 a second. People say 2.5 to 4."""
+BRISK_WORDS = 5
 PAUSE = round(1.2 * RATE / STEP)
 """Steps: digits closer than 1.2 s are one run."""
 BREATH = 12 * RATE // STEP
@@ -126,11 +130,14 @@ def _runs(words: Iterable[SpokenDigit]) -> list[_Run]:
         else:
             grouped.append([word])
     runs = [_run(group) for group in grouped]
-    return [r for r in runs if r.digits >= CVV_DIGITS and r.score >= _enough(r.words)]
+    return [r for r in runs if r.digits >= CVV_DIGITS and r.score >= _enough(r)]
 
 
-def _enough(words: int) -> float:
-    many = min(1.0, max(0, words - FEWEST) / (CARD_DIGITS - FEWEST))
+def _enough(run: _Run) -> float:
+    """The score from which on a run is believed."""
+    if run.words >= BRISK_WORDS and run.words >= BRISK * (run.end - run.start):
+        return SURE_OF_BRISK
+    many = min(1.0, max(0, run.words - FEWEST) / (CARD_DIGITS - FEWEST))
     return SURE_OF_FEW + (SURE_OF_MANY - SURE_OF_FEW) * many
 
 

@@ -222,6 +222,12 @@ def test_doubtful_digits_do_not_make_a_run():
     assert named(digits_at(*range(0, 320, 20), score=0.3)) == []
 
 
+def test_brisk_digits_need_less_belief_than_slow_ones():
+    """What is mistaken for digits is mostly slow reading: five doubtful words at three a second are a number."""
+    assert named(digits_at(0, 17, 34, 51, 68, score=0.6)) == [(Entity.ACCOUNT_NUMBER, 5)]
+    assert named(digits_at(0, 40, 80, 120, 160, score=0.6)) == []
+
+
 def test_three_digits_without_a_card_number_are_not_reported():
     """A flight, a bus or a room number stays."""
     assert named(digits_at(0, 20, 40)) == []
