@@ -7,6 +7,11 @@ recognisers are known to write for digits and letters.
 
 from __future__ import annotations
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 DIGITS: dict[str, str] = {
     "zero": "0", "nought": "0", "naught": "0", "zip": "0", "one": "1", "two": "2", "three": "3", "four": "4",
     "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "niner": "9",
@@ -44,30 +49,30 @@ REPEATS: dict[str, int] = {"double": 2, "dubble": 2, "triple": 3, "treble": 3, "
 
 SCALES: dict[str, int] = {"hundred": 2, "thousand": 3, "million": 6}
 
-FILLERS = frozenset(
+FILLERS = _words(
     """
     um umm uh uhm er erm ah eh hm hmm mm mhm mmhmm huh okay ok yeah yes yep yup so then and next well right like
     comma dash hyphen space dot slash stroke point period no sorry wait correction actually again that that's
     is it's it i mean let me see alright now followed by scratch pardon oops
-    """.split()
+    """
 )
 
-BACKCHANNELS = FILLERS | frozenset(
+BACKCHANNELS = FILLERS | _words(
     """
     go on ahead got sure good great perfect thanks thank you please carry continue hear go-ahead cool lovely
     with mhmm uh-huh aha fine brilliant correct
-    """.split()
+    """
 )
 """What a listener says while the other speaks: not a turn of its own."""
 
-UNITS = frozenset(
+UNITS = _words(
     """
     dollar dollars pound pounds euro euros cent cents pence quid bucks percent % degree degrees ounce ounces oz
     inch inches foot feet mile miles meter meters metre metres mm cm kg kilo kilos gram grams gallon gallons liter
     liters litre litres minute minutes second seconds hour hours day days week weeks month months year years
     o'clock am pm people times items pieces pizza pizzas cups shot shots teaspoon tablespoon nights tickets
     gigabytes gigs megabytes mb gb megabits volts watts
-    """.split()
+    """
 )
 """A number just before one of these is a quantity."""
 
@@ -84,19 +89,20 @@ ORDINALS: dict[str, int] = {
 }  # fmt: skip
 
 LETTER_NAMES: dict[str, str] = {
-    "ay": "a", "bee": "b", "be": "b", "cee": "c", "see": "c", "sea": "c", "dee": "d", "ee": "e", "ef": "f", "eff": "f",
+    "ay": "a", "bee": "b", "be": "b", "cee": "c", "see": "c", "sea": "c", "dee": "d", "ee": "e",
+    "ef": "f", "eff": "f",
     "gee": "g", "aitch": "h", "haitch": "h", "eye": "i", "aye": "i", "jay": "j", "kay": "k", "cay": "k", "el": "l",
-    "ell": "l", "em": "m", "en": "n", "oh": "o", "owe": "o", "pee": "p", "pea": "p", "queue": "q", "cue": "q", "are": "r",
-    "ar": "r", "ess": "s", "es": "s", "tee": "t", "tea": "t", "ti": "t", "you": "u", "vee": "v", "ve": "v", "ex": "x",
+    "ell": "l", "em": "m", "en": "n", "oh": "o", "owe": "o", "pee": "p", "pea": "p", "queue": "q", "cue": "q",
+    "are": "r", "ar": "r", "ess": "s", "es": "s", "tee": "t", "tea": "t", "ti": "t", "you": "u", "vee": "v", "ve": "v", "ex": "x",
     "why": "y", "wye": "y", "zee": "z", "zed": "z", "ze": "z", "hey": "a", "eh": "a", "is": "s", "as": "s", "our": "r",
     "he": "e", "oy": "o", "t's": "t", "s's": "s",
 }  # fmt: skip
 """Words that a letter's name is written as; letters only among letters."""
 
-SPELLING_WORDS = frozenset(
+SPELLING_WORDS = _words(
     """
     alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa
     quebec romeo sierra tango uniform victor whiskey whisky xray x-ray yankee zulu adam boy david edward frank george
     henry ida john king lincoln mary nora ocean peter queen robert sam tom union william young zebra apple
-    """.split()
+    """
 )

@@ -19,6 +19,9 @@ from sottovoce.domain.transcript import ChannelTranscript, Transcript
 TURN_PAUSE_S = 0.7
 """A pause longer than this ends a turn."""
 
+DOUBT = 0.6
+"""Word probability below which the transcriber was guessing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -49,12 +52,29 @@ class Line:
     def said(self, turn: Turn) -> tuple[Token, ...]:
         return self.tokens[turn.first : turn.last]
 
+    def with_doubtful(self, first: int, last: int, *, most: int = 2) -> tuple[int, int]:
+        """`first, last` grown over at most `most` neighbours a side that the transcriber was unsure of.
+
+        What it guesses beside a number is often more of the number.
+        """
+        for _ in range(most):
+            if first and self._is_doubtful_neighbour(first - 1, first):
+                first -= 1
+            if last < len(self.tokens) and self._is_doubtful_neighbour(last, last - 1):
+                last += 1
+        return first, last
+
+    def _is_doubtful_neighbour(self, i: int, beside: int) -> bool:
+        a, b = self.tokens[min(i, beside)], self.tokens[max(i, beside)]
+        near = b.span.start - a.span.end <= self.rate
+        return near and self.tokens[i].probability < DOUBT
+
     def turns_within(self, span: Span) -> tuple[Turn, ...]:
         """Turns that begin inside the span."""
         starts = [t.span.start for t in self.turns]
         return self.turns[bisect_left(starts, span.start) : bisect_left(starts, span.end)]
 
-    def voiced(self, first: int, last: int, *, reach_s: float = 1.0) -> Span:
+    def voiced(self, first: int, last: int, *, reach_s: float = 0.8) -> Span:
         """The span of tokens `first <= i < last`, with the voice around them that no other token claims.
 
         Reaches at most `reach_s` to each side: a transcriber drops or shifts the edges of a number.

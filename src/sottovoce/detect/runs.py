@@ -21,6 +21,7 @@ MOST_FILLERS = 6
 MOST_UNKNOWN = 2
 SLOWEST_DIGIT_S = 0.6
 """A digit read out takes 0.25 to 0.6 s: a numeral shorter than its digits is a time stamp gone wrong."""
+LONG_DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,11 @@ class Group:
         """The voice of the whole group, with what the transcriber's times may have cut from it."""
         bare = self.bare
         plausible = int(len(self.digits) * SLOWEST_DIGIT_S * self.line.rate)
-        reach_s = max(1.0, (plausible - bare.length) / self.line.rate)
-        return self.line.voiced(self.first, self.last, reach_s=reach_s)
+        reach_s = max(0.7, (plausible - bare.length) / self.line.rate)
+        first, last = self.first, self.last
+        if len(self.digits) >= LONG_DIGITS:
+            first, last = self.line.with_doubtful(first, last)
+        return self.line.voiced(first, last, reach_s=reach_s)
 
     @property
     def bare(self) -> Span:
@@ -63,12 +67,11 @@ def _in_context(pieces: Sequence[Piece], line: Line) -> list[Piece]:
     for order in (range(len(pieces)), range(len(pieces) - 1, -1, -1)):
         for i in order:
             solid[i] = solid[i] or (pieces[i].said is Said.SOFT and _has_neighbour(pieces, solid, i, line))
-    kept = [
+    return [
         p
         for i, p in enumerate(pieces)
         if solid[i] or p.said is Said.AMOUNT or (p.said is Said.FAINT and _is_between(pieces, solid, i, line))
     ]
-    return kept
 
 
 def _has_neighbour(pieces: Sequence[Piece], solid: Sequence[bool], i: int, line: Line) -> bool:

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 from sottovoce.detect.checks import any_luhn, is_phone, is_ssn
 from sottovoce.detect.lexicon import FILLERS, MONTHS
+from sottovoce.detect.lines import Line
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.runs import Group, groups_of, numbers_of
+from sottovoce.detect.unheard import is_guessed
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
 from sottovoce.domain.sound import Role
@@ -32,7 +34,9 @@ LEADER_DIGITS = 9
 """What is long enough that short answers after it are taken for its expiry and CVV."""
 AFTER_CARD_S = 45.0
 SHORT_DIGITS = 6
-ECHO_DIGITS = 5
+READ_OUT_DIGITS = 5
+GUESSED_AFTER_CARD = 0.55
+"""Mean word probability below which a short turn after a card number is taken for part of it."""
 
 Number = tuple[Group, ...]
 Named = tuple[Entity, float, bool | None]
@@ -47,21 +51,35 @@ class SpokenNumbers:
 
     def find(self, call: HeardCall) -> tuple[Finding, ...]:
         groups = {line.channel: groups_of(line) for line in call.lines}
-        found: list[tuple[Group, Named]] = []
-        cards: list[Number] = []
-        for line in call.lines:
-            others = [o for o in call.lines if o.channel != line.channel]
-            for number in numbers_of(groups[line.channel], others, full=CARD_DIGITS):
-                named = _named(number)
-                if named is not None:
-                    found += [(g, named) for g in number]
-                    cards += [number] if named[0] is Entity.CREDIT_DEBIT_NUMBER or _is_leader(number) else []
+        named = [n for line in call.lines for n in _all_named(call, line, groups[line.channel])]
+        cards = [number for number, name in named if _leads(number, name)]
         last_fours = {_digits(n)[-4:] for n in cards} if self.keep_last_four else set()
-        taken = {id(g) for g, _ in found}
-        found += self._followers(call, groups, cards, taken, last_fours)
-        secrets = [(g.digits, named[0]) for g, named in found if len(g.digits) >= 3]
-        found += _echoes(call, groups, {id(g) for g, _ in found}, secrets, last_fours)
-        return tuple(self._finding(g, named) for g, named in found)
+        found = {id(g): (g, name) for number, name in named if not _may_follow(number) for g in number}
+        for group, name in self._followers(call, groups, cards, set(found), last_fours):
+            found.setdefault(id(group), (group, name))
+        for number, name in named:
+            for group in number:
+                found.setdefault(id(group), (group, name))
+        secrets = {g.digits: name[0] for g, name in found.values() if 3 <= len(g.digits) <= SHORT_DIGITS}
+        for group, name in _echoes(call, groups, secrets, last_fours):
+            found.setdefault(id(group), (group, name))
+        return (*(self._finding(g, name) for g, name in found.values()), *self._garbled(call, cards))
+
+    def _garbled(self, call: HeardCall, cards: Sequence[Number]) -> Iterator[Finding]:
+        """Short guessed turns after a card number: its expiry or CVV, most likely."""
+        for line in call.lines:
+            if call.role(line.channel) is Role.AGENT:
+                continue
+            for end in {n[-1].bare.end for n in cards if n[-1].line.channel == line.channel}:
+                for turn in line.turns_within(Span(end, end + call.samples(AFTER_CARD_S))):
+                    if is_guessed(line, turn, below=GUESSED_AFTER_CARD):
+                        yield Finding(
+                            entity=Entity.CREDIT_DEBIT_CVV,
+                            channel=line.channel,
+                            span=turn.span,
+                            detector=self.name,
+                            score=0.5,
+                        )
 
     def _finding(self, group: Group, named: Named) -> Finding:
         entity, score, checked = named
@@ -88,13 +106,30 @@ class SpokenNumbers:
             leaders = [n[-1] for n in cards if n[-1].line.channel == line.channel]
             until, count = 0, 0
             for group in groups[line.channel]:
-                if id(group) in {id(g) for g in leaders[-1:]} or any(group is g for g in leaders):
+                if any(group is g for g in leaders):
                     until, count = group.bare.end + call.samples(AFTER_CARD_S), 0
                 elif group.bare.start < until and id(group) not in taken and _is_answer(group):
                     if group.digits in last_fours:
                         continue
                     until, count = max(until, group.bare.end + call.samples(AFTER_CARD_S)), count + 1
                     yield group, (_follower(group, count), 0.85, None)
+
+
+def _all_named(call: HeardCall, line: Line, groups: Sequence[Group]) -> Iterator[tuple[Number, Named]]:
+    others = [o for o in call.lines if o.channel != line.channel]
+    for number in numbers_of(groups, others, full=CARD_DIGITS):
+        named = _named(number, call.role(line.channel))
+        if named is not None:
+            yield number, named
+
+
+def _leads(number: Number, named: Named) -> bool:
+    return named[0] is Entity.CREDIT_DEBIT_NUMBER or _is_leader(number)
+
+
+def _may_follow(number: Number) -> bool:
+    """Short groups may be a card's expiry and CVV: following one decides before their own length does."""
+    return len(_digits(number)) < NEAR_CARD_DIGITS and all(len(g.digits) <= SHORT_DIGITS for g in number)
 
 
 def _digits(number: Number) -> str:
@@ -115,10 +150,12 @@ def _is_dense(number: Number) -> bool:
     return unknown * 4 <= len(_digits(number))
 
 
-def _named(number: Number) -> Named | None:
+def _named(number: Number, role: Role) -> Named | None:
     digits = _digits(number)
-    if len(digits) < ECHO_DIGITS or _is_quantity(number) or not _is_dense(number):
+    if _is_quantity(number) or not _is_dense(number):
         return None
+    if len(digits) < READ_OUT_DIGITS:
+        return (Entity.ACCOUNT_NUMBER, 0.4, None) if role is not Role.AGENT and _is_bare(number) else None
     if len(digits) >= CARD_DIGITS:
         return Entity.CREDIT_DEBIT_NUMBER, 1.0, any_luhn(digits)
     if len(digits) >= NEAR_CARD_DIGITS:
@@ -145,8 +182,14 @@ def _shorter(number: Number, digits: str) -> Named | None:
         )
     if len(digits) >= 8:
         return Entity.BANK_ACCOUNT_NUMBER, 0.6, None
-    read_out = said >= 3 or said == len(number)
+    read_out = said >= 2
     return (Entity.ACCOUNT_NUMBER, 0.5, None) if read_out and _stand_alone(number) else None
+
+
+def _is_bare(number: Number) -> bool:
+    """Three or four digits said in pieces that are a turn of their own: a code, or part of a number or date."""
+    group = number[0]
+    return len(number) == 1 and len(group.digits) >= 3 and group.pieces >= 2 and _is_answer(group)
 
 
 def _stand_alone(number: Number) -> bool:
@@ -180,15 +223,11 @@ def _follower(group: Group, count: int) -> Entity:
 def _echoes(
     call: HeardCall,
     groups: dict[int, tuple[Group, ...]],
-    taken: set[int],
-    secrets: Sequence[tuple[str, Entity]],
+    secrets: dict[str, Entity],
     last_fours: set[str],
 ) -> Iterator[tuple[Group, Named]]:
-    """What was found on one channel, said again on another: read back, or heard across."""
-    short = {digits: entity for digits, entity in secrets if len(digits) <= SHORT_DIGITS}
+    """Short numbers found on one channel, said again on another: read back, or heard across."""
     for line in call.lines:
         for group in groups[line.channel]:
-            if id(group) in taken or group.digits in last_fours or group.amounts == group.pieces:
-                continue
-            if group.digits in short:
-                yield group, (short[group.digits], 0.8, None)
+            if group.digits in secrets and group.digits not in last_fours and group.amounts < group.pieces:
+                yield group, (secrets[group.digits], 0.8, None)

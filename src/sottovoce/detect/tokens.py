@@ -68,7 +68,8 @@ def _split(index: int, word: Word) -> Iterator[Token]:
         )
 
 
-_CLOCK = re.compile(r"^\d{1,2}:\d{2}")
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}|^\d{1,3}(?:,\d{3})+\b(?!,)")
+"""A time of day, or thousands."""
 
 
 def _pieces(raw: str) -> list[str]:

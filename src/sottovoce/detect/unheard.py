@@ -1,12 +1,20 @@
-"""Audible speech that no words account for: sensitive until somebody hears it (SPEC 5.3)."""
+"""Audible speech that no words account for: sensitive until somebody hears it (SPEC 5.3).
+
+Two kinds: what the transcriber itself gave no words for, and a short turn whose words it guessed. Names
+spelled out and numbers read fast are what it guesses at.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sottovoce.detect.lexicon import BACKCHANNELS
+from sottovoce.detect.lines import Line, Turn
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
+from sottovoce.domain.sound import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +30,44 @@ class UnheardSpeech:
             for span in c.unheard
             if span.length
         )
+
+
+GUESSED = 0.3
+"""Mean word probability of a turn below which its words are guesses."""
+SHORT_TURN_S = 4.0
+FEW_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuessedSpeech:
+    """Short turns whose words the transcriber guessed; not an agent's, who answers no questions."""
+
+    name: str = "guessed"
+
+    def find(self, call: HeardCall) -> tuple[Finding, ...]:
+        spoken = (line for line in call.lines if call.role(line.channel) is not Role.AGENT)
+        return tuple(f for line in spoken for f in self._on(line))
+
+    def _on(self, line: Line) -> Iterator[Finding]:
+        for turn in line.turns:
+            if is_guessed(line, turn, below=GUESSED):
+                yield Finding(
+                    entity=Entity.UNHEARD_SPEECH,
+                    channel=line.channel,
+                    span=turn.span,
+                    detector=self.name,
+                    score=1 - confidence(line, turn),
+                )
+
+
+def is_guessed(line: Line, turn: Turn, *, below: float) -> bool:
+    """Whether a turn is short, says more than "okay", and its words are improbable."""
+    said = line.said(turn)
+    if not said or len(said) > FEW_WORDS or turn.span.length > SHORT_TURN_S * line.rate:
+        return False
+    return any(t.text not in BACKCHANNELS for t in said) and confidence(line, turn) < below
+
+
+def confidence(line: Line, turn: Turn) -> float:
+    said = line.said(turn)
+    return sum(t.probability for t in said) / max(1, len(said))
