@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sottovoce.detect.lexicon import BACKCHANNELS, MONTHS
+from sottovoce.detect.lexicon import BACKCHANNELS, MONTHS, listed
 from sottovoce.detect.lines import Line, Turn
-from sottovoce.detect.prompts import LAST_FOUR, PROMPTS, QUANTITY, REQUEST, TELLING, Answer, Prompt
+from sottovoce.detect.prompts import ENDING, LAST_FOUR, PROMPTS, QUANTITY, REQUEST, TELLING, Answer, Prompt
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.runs import Group, groups_of
 from sottovoce.detect.unheard import is_guessed
@@ -27,8 +27,8 @@ GUESSED_IN_WINDOW = 0.6
 MOST_WORDS = 30
 """Words of an answer that go; a longer one has wandered off."""
 TOLD_WORDS = 12
-STALLS = frozenset(
-    "hold hang one second moment minute just let me get find look wallet purse glasses where did i put bear".split()  # noqa: SIM905
+STALLS = listed(
+    "hold hang on one second moment minute just let me get find look for my wallet purse glasses where did i put bear"
 )
 
 
@@ -81,7 +81,8 @@ class Asked:
         if not self.keep_last_four or len(group.digits) > 4:
             return False
         before = group.line.tokens[max(0, group.first - 6) : group.first]
-        return window.is_own and bool(LAST_FOUR.search(" ".join(t.text for t in before)))
+        said = " ".join(t.text for t in before)
+        return bool(ENDING.search(said)) or (window.is_own and bool(LAST_FOUR.search(said)))
 
     def _words(self, window: Window) -> Iterator[Finding]:
         left = MOST_WORDS

@@ -74,7 +74,7 @@ def _after(line: Line, month: int, pieces: dict[int, Piece]) -> tuple[int, list[
     i = last = month + 1
     while i < min(len(line.tokens), month + 1 + 3 * REACH) and i - last <= 2:
         piece, token = pieces.get(i), line.tokens[i]
-        if piece is not None and piece.said not in {Said.AMOUNT, Said.FAINT}:
+        if piece is not None and _is_dated(piece, line):
             digits.append(piece.digits)
             i = last = piece.last
         elif (day := ordinal(token)) is not None:
@@ -85,6 +85,11 @@ def _after(line: Line, month: int, pieces: dict[int, Piece]) -> tuple[int, list[
         else:
             break
     return last, digits
+
+
+def _is_dated(piece: Piece, line: Line) -> bool:
+    follower = line.tokens[piece.last].text if piece.last < len(line.tokens) else ""
+    return piece.said not in {Said.AMOUNT, Said.FAINT} or follower in {"st", "nd", "rd", "th"}
 
 
 def _names_past_year(digits: list[str], *, has_day: bool) -> bool:

@@ -8,7 +8,7 @@ recognisers are known to write for digits and letters.
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -49,7 +49,7 @@ REPEATS: dict[str, int] = {"double": 2, "dubble": 2, "triple": 3, "treble": 3, "
 
 SCALES: dict[str, int] = {"hundred": 2, "thousand": 3, "million": 6}
 
-FILLERS = _words(
+FILLERS = listed(
     """
     um umm uh uhm er erm ah eh hm hmm mm mhm mmhmm huh okay ok yeah yes yep yup so then and next well right like
     comma dash hyphen space dot slash stroke point period no sorry wait correction actually again that that's
@@ -57,7 +57,7 @@ FILLERS = _words(
     """
 )
 
-BACKCHANNELS = FILLERS | _words(
+BACKCHANNELS = FILLERS | listed(
     """
     go on ahead got sure good great perfect thanks thank you please carry continue hear go-ahead cool lovely
     with mhmm uh-huh aha fine brilliant correct
@@ -65,7 +65,7 @@ BACKCHANNELS = FILLERS | _words(
 )
 """What a listener says while the other speaks: not a turn of its own."""
 
-UNITS = _words(
+UNITS = listed(
     """
     dollar dollars pound pounds euro euros cent cents pence quid bucks percent % degree degrees ounce ounces oz
     inch inches foot feet mile miles meter meters metre metres mm cm kg kilo kilos gram grams gallon gallons liter
@@ -93,13 +93,14 @@ LETTER_NAMES: dict[str, str] = {
     "ef": "f", "eff": "f",
     "gee": "g", "aitch": "h", "haitch": "h", "eye": "i", "aye": "i", "jay": "j", "kay": "k", "cay": "k", "el": "l",
     "ell": "l", "em": "m", "en": "n", "oh": "o", "owe": "o", "pee": "p", "pea": "p", "queue": "q", "cue": "q",
-    "are": "r", "ar": "r", "ess": "s", "es": "s", "tee": "t", "tea": "t", "ti": "t", "you": "u", "vee": "v", "ve": "v", "ex": "x",
+    "are": "r", "ar": "r", "ess": "s", "es": "s",
+    "tee": "t", "tea": "t", "ti": "t", "you": "u", "vee": "v", "ve": "v", "ex": "x",
     "why": "y", "wye": "y", "zee": "z", "zed": "z", "ze": "z", "hey": "a", "eh": "a", "is": "s", "as": "s", "our": "r",
     "he": "e", "oy": "o", "t's": "t", "s's": "s",
 }  # fmt: skip
 """Words that a letter's name is written as; letters only among letters."""
 
-SPELLING_WORDS = _words(
+SPELLING_WORDS = listed(
     """
     alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa
     quebec romeo sierra tango uniform victor whiskey whisky xray x-ray yankee zulu adam boy david edward frank george

@@ -12,11 +12,11 @@ import re
 
 _TITLE = r"(?:mr|mrs|ms|miss|mister|dr|doctor|sir|madam)\.?"
 _INTRODUCED = re.compile(
-    r"(?:\b(?:this is|i'm|i am|name is|name's|names are|call me|called|named|speaking (?:with|to)|is that|am i speaking (?:with|to)"
-    r"|hello|hi|hey|good (?:morning|afternoon|evening)|thanks|thank you|okay|ok|sorry|bye|goodbye|welcome|please|alright"
-    r"|yes|no|perfect|great|on behalf of|patient|customer|client|account holder|cardholder|spelled|it's"
-    r"|my (?:husband|wife|son|daughter|mother|mom|mum|father|dad|brother|sister|partner|boss|manager|doctor|friend)(?: is|'s)?))"
-    rf"[,.!]?(?: {_TITLE})?$"
+    r"(?:\b(?:this is|i'm|i am|name is|name's|names are|call me|called|named|speaking (?:with|to)|is that"
+    r"|hello|hi|hey|good (?:morning|afternoon|evening)|thanks|thank you|okay|ok|sorry|bye|goodbye|welcome|please"
+    r"|alright|yes|no|perfect|great|on behalf of|patient|customer|client|account holder|cardholder|spelled|it's"
+    r"|my (?:husband|wife|son|daughter|mother|mom|mum|father|dad|brother|sister|partner|boss|manager|doctor|friend)"
+    rf"(?: is|'s)?))[,.!]?(?: {_TITLE})?$"
 )
 _ADDRESSED = re.compile(rf",(?: {_TITLE})?$", re.IGNORECASE)
 _TITLED = re.compile(rf"\b{_TITLE}$", re.IGNORECASE)

@@ -9,27 +9,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sottovoce.detect.grammar import Piece, Said, pieces_of
+from sottovoce.detect.lexicon import listed
 from sottovoce.detect.lines import Line
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
 
 _WIDE = frozenset(
-    name.strip()
-    for name in ["\n    alabama", " alaska", " arizona", " arkansas", " california", " colorado", " connecticut", " delaware", " florida", " georgia", " hawaii", " idaho", "\n    illinois", " indiana", " iowa", " kansas", " kentucky", " louisiana", " maine", " maryland", " massachusetts", " michigan", " minnesota", "\n    mississippi", " missouri", " montana", " nebraska", " nevada", " new hampshire", " new jersey", " new mexico", " north carolina", "\n    north dakota", " ohio", " oklahoma", " oregon", " pennsylvania", " rhode island", " south carolina", " south dakota", " tennessee", " texas", "\n    utah", " vermont", " virginia", " west virginia", " wisconsin", " wyoming", " england", " scotland", " wales", " northern ireland", " ireland", "\n    britain", " great britain", " united kingdom", " uk", " u.k.", " united states", " america", " usa", " us", " u.s.", " canada", " mexico", " france", "\n    germany", " spain", " italy", " portugal", " poland", " netherlands", " belgium", " switzerland", " austria", " sweden", " norway", " denmark", "\n    finland", " greece", " turkey", " russia", " ukraine", " china", " japan", " india", " pakistan", " bangladesh", " australia", " new zealand", "\n    south africa", " nigeria", " kenya", " egypt", " israel", " brazil", " argentina", " chile", " philippines", " vietnam", " thailand", " europe", " asia", "\n    africa\n    "]
+    " ".join(name.split())
+    for name in (  # noqa: SIM905 - names with blanks read best in lines
+        "alabama, alaska, arizona, arkansas, california, colorado, connecticut, delaware, florida, georgia, hawaii,"
+        "idaho, illinois, indiana, iowa, kansas, kentucky, louisiana, maine, maryland, massachusetts, michigan,"
+        "minnesota, mississippi, missouri, montana, nebraska, nevada, new hampshire, new jersey, new mexico,"
+        "north carolina, north dakota, ohio, oklahoma, oregon, pennsylvania, rhode island, south carolina,"
+        "south dakota, tennessee, texas, utah, vermont, virginia, west virginia, wisconsin, wyoming, england, scotland,"
+        "wales, northern ireland, ireland, britain, great britain, united kingdom, uk, u.k., united states, america,"
+        "usa, us, u.s., canada, mexico, france, germany, spain, italy, portugal, poland, netherlands, belgium,"
+        "switzerland, austria, sweden, norway, denmark, finland, greece, turkey, russia, ukraine, china, japan, india,"
+        "pakistan, bangladesh, australia, new zealand, south africa, nigeria, kenya, egypt, israel, brazil, argentina,"
+        "chile, philippines, vietnam, thailand, europe, asia, africa"
+    ).split(",")
 )
 
-STREETS = frozenset(
+STREETS = listed(
     """
     street st road rd avenue ave lane ln drive dr boulevard blvd court ct place close crescent way terrace square
     highway hwy parkway circle gardens grove mews row
-    """.split()  # noqa: SIM905
+    """
 )
 MOST_NAME_TOKENS = 3
 MOST_TAIL_TOKENS = 6
-_NOT_STREET = frozenset(
-    ["the", "a", "an", "of", "to", "in", "on", "at", "by", "way", "is", "was", "and", "or", "for", "from", "this", "that", "your", "my", "our", "all", "any", "no", "each"]
-)
+_NOT_STREET = listed("the a an of to in on at by way is was and or for from this that your my our all any no each")
 
 
 def is_wide(place: str) -> bool:

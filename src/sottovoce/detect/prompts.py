@@ -152,22 +152,22 @@ TELLING: tuple[tuple[Entity, re.Pattern[str], Answer], ...] = (
     (
         Entity.NAME,
         re.compile(
-            r"(?:my (?:full |first |last |middle )?name(?:'s| is)|my sur ?name is|this is (?:mr|mrs|ms)"
-            r"|i am (?:mr|mrs|ms)|the name is)"
+            r"\b(?:my (?:full |first |last |middle )?name(?:'s| is)|my sur ?name is|this is (?:mr|mrs|ms)"
+            r"|i am (?:mr|mrs|ms)|the name is)\b"
         ),
         Answer.WORDS,
     ),
     (
         Entity.ADDRESS,
         re.compile(
-            r"(?:i live (?:at|on)|my (?:home |mailing |billing )?address is|my (?:zip|post) ?code is|i'm at number)"
+            r"\b(?:i live (?:at|on)|my (?:home |mailing |billing )?address is|my (?:zip|post) ?code is|i'm at number)\b"
         ),
         Answer.WORDS,
     ),
     (Entity.EMAIL, re.compile(r"\bmy e ?-?mail(?: address)? is\b"), Answer.WORDS),
     (
         Entity.PASSWORD,
-        re.compile(r"(?:my|the) (?:pass ?word|pass ?phrase|secret word|memorable word) is"),
+        re.compile(r"\b(?:my|the) (?:pass ?word|pass ?phrase|secret word|memorable word) is\b"),
         Answer.WORDS,
     ),
     (Entity.USERNAME, re.compile(r"\bmy user ?name is\b"), Answer.WORDS),
@@ -175,4 +175,6 @@ TELLING: tuple[tuple[Entity, re.Pattern[str], Answer], ...] = (
 )  # fmt: skip
 """What a speaker says just before giving it away unasked; numbers said so are found by their prompts."""
 
+ENDING = re.compile(r"\b(?:ending|ends) (?:in|with)\b")
 LAST_FOUR = re.compile(r"\b(?:ending (?:in|with)|ends (?:in|with)|last (?:four|4)(?: digits?)?(?: are| is| of)?)\b")
+"""`Last four` alone also asks for them (of a social security number): only what the asker goes on to say stays."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sottovoce.detect.grammar import Piece, Said, pieces_of
-from sottovoce.detect.lexicon import BACKCHANNELS, FILLERS
+from sottovoce.detect.lexicon import BACKCHANNELS, FILLERS, SCALES
 from sottovoce.detect.lines import Line
 from sottovoce.domain.spans import Span
 
@@ -37,6 +37,8 @@ class Group:
     amounts: int
     """Pieces said as quantities."""
     pieces: int
+    is_measure: bool = False
+    """Ends in a unit, with hundreds or thousands in it: `two thousand three hundred dollars`."""
 
     @property
     def span(self) -> Span:
@@ -126,7 +128,12 @@ def _group(pieces: Sequence[Piece], line: Line) -> Group:
         unknown=max(0, last - first - said - fillers),
         amounts=sum(p.said is Said.AMOUNT for p in pieces),
         pieces=len(pieces),
+        is_measure=pieces[-1].said is Said.AMOUNT and any(_is_scaled(p, line) for p in pieces),
     )
+
+
+def _is_scaled(piece: Piece, line: Line) -> bool:
+    return any(t.text in SCALES for t in line.tokens[piece.first : piece.last])
 
 
 def numbers_of(groups: Sequence[Group], others: Sequence[Line], *, full: int = 13) -> tuple[tuple[Group, ...], ...]:

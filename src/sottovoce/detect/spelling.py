@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sottovoce.detect.lexicon import BACKCHANNELS, FILLERS, LETTER_NAMES, REPEATS, SPELLING_WORDS
+from sottovoce.detect.lexicon import BACKCHANNELS, FILLERS, LETTER_NAMES, REPEATS, SPELLING_WORDS, listed
 from sottovoce.detect.lines import Line
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.tokens import Token
@@ -23,15 +23,13 @@ MOST_BETWEEN = 1
 PAUSE_S = 2.0
 MAX_LOCAL = 24
 """Tokens of an e-mail address before its `at`."""
-ACRONYMS = frozenset(
-    "usa usb atm pin aaa faq pdf dvd gps ceo fbi cia irs ssn cvv bbc nhs dob url www sim vip vat asap iban dna hiv".split()  # noqa: SIM905
+ACRONYMS = listed(
+    "usa usb atm pin aaa faq pdf dvd gps ceo fbi cia irs ssn cvv bbc nhs dob url www sim vip vat asap iban dna hiv"
 )
-DOMAINS = frozenset(
-    {"gmail", "yahoo", "hotmail", "outlook", "aol", "icloud", "protonmail", "msn", "live", "comcast", "googlemail"}
-)
-TOPS = frozenset({"com", "org", "net", "edu", "gov", "co", "uk", "io", "ca", "au", "us", "info", "biz", "ie", "me"})
-_NOT_LOCAL = frozenset(
-    "is it's its email e-mail mail address my the to that's it at on in me you your for was and so yes yeah okay sure".split()  # noqa: SIM905
+DOMAINS = listed("gmail yahoo hotmail outlook aol icloud protonmail msn live comcast googlemail")
+TOPS = listed("com org net edu gov co uk io ca au us info biz ie me")
+_NOT_LOCAL = listed(
+    "is it's its email e-mail mail address my the to that's it at on in me you your for was and so yes yeah okay sure"
 )
 
 

@@ -141,7 +141,8 @@ def _is_leader(number: Number) -> bool:
 
 
 def _is_quantity(number: Number) -> bool:
-    return sum(g.amounts for g in number) * 2 > sum(g.pieces for g in number)
+    measured = all(g.is_measure for g in number) and len(_digits(number)) < NEAR_CARD_DIGITS
+    return measured or sum(g.amounts for g in number) * 2 > sum(g.pieces for g in number)
 
 
 def _is_dense(number: Number) -> bool:
