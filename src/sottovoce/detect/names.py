@@ -20,20 +20,29 @@ _INTRODUCED = re.compile(
 )
 _ADDRESSED = re.compile(rf",(?: {_TITLE})?$", re.IGNORECASE)
 _TITLED = re.compile(rf"\b{_TITLE}$", re.IGNORECASE)
-_PLACED = re.compile(r"\b(?:in|at|from|near|live|lives|living|outside|around|city of|town of|,)$")
+_PLACED = re.compile(r"\b(?:in|at|from|near|live|lives|living|outside|around|city of|town of)$")
 CONTEXT = 40
 """Characters before a name that are looked at."""
 
 
-def is_of_the_call(text: str, start: int, end: int) -> bool:
-    """Whether the name at `start..end` is introduced, addressed, or full."""
+def is_of_the_call(text: str, start: int, end: int, *, surely_heard: bool = True) -> bool:
+    """Whether the name at `start..end` is introduced, addressed, or full.
+
+    A full name counts alone only where the transcriber was sure: what it guesses at it likes to write as names.
+    """
     before = text[max(0, start - CONTEXT) : start].rstrip().lower()
     after = text[end : end + 1]
     if _INTRODUCED.search(before):
         return True
-    if len(text[start:end].split()) >= 2 and not _TITLED.search(before) and not _TITLED.match(text[start:end]):
+    if (
+        len(text[start:end].split()) >= 2
+        and surely_heard
+        and not _TITLED.search(before)
+        and not _TITLED.match(text[start:end])
+    ):
         return True
-    opens = before == "" or before[-1] in ".?!"
+    bare = _TITLED.sub("", before).rstrip()
+    opens = bare == "" or bare[-1] in ".?!"
     if opens and after == ",":
         return True
     return bool(_ADDRESSED.search(before)) and after in {"", ".", "?", "!"}

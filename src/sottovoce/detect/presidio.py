@@ -7,6 +7,7 @@ that is missing or fails raises, and the recording is withheld: patterns alone w
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ from sottovoce.errors import DetectionError
 
 LANGUAGE = "en"
 LOWEST_SCORE = 0.4
+SURE = 0.45
+"""Mean word probability from which a name is believed without anything around it."""
+SYLLABLE_S = 0.3
 MOST_CHARACTERS = 20_000
 """Text is analysed in pieces of this size, so that a hostile transcript costs time in proportion."""
 
@@ -36,7 +40,7 @@ class _Text:
 
 
 class PresidioDetector:
-    """Finds NAME, ADDRESS, PHONE, EMAIL, IBAN, SSN and their like in what was written down."""
+    """Finds NAME, ADDRESS, EMAIL, IBAN, SSN and their like in what was written down."""
 
     name = "presidio"
 
@@ -46,28 +50,30 @@ class PresidioDetector:
         self._every_name = every_name
 
     def find(self, call: HeardCall) -> tuple[Finding, ...]:
-        return tuple(f for c in call.transcript.channels for f in self._on(c))
+        return tuple(f for c in call.transcript.channels for f in self._on(c, call.transcript.rate))
 
-    def _on(self, channel: ChannelTranscript) -> Iterator[Finding]:
+    def _on(self, channel: ChannelTranscript, rate: int) -> Iterator[Finding]:
         for text in _texts(sorted(channel.words, key=lambda w: w.span.start)):
             results = self._analyzer.analyze(text=text.text, language=LANGUAGE, score_threshold=LOWEST_SCORE)
             for result in results:
                 entity = PRESIDIO.get(result.entity_type)
-                if entity is not None and self._counts(entity, text.text, result.start, result.end):
+                if entity is not None and self._counts(entity, text, result.start, result.end):
                     yield Finding(
                         entity=entity,
                         channel=channel.channel,
-                        span=_span(text, result.start, result.end),
+                        span=_span(text, result.start, result.end, rate=rate),
                         detector=self.name,
                         score=float(result.score),
                     )
 
-    def _counts(self, entity: Entity, text: str, start: int, end: int) -> bool:
+    def _counts(self, entity: Entity, heard: _Text, start: int, end: int) -> bool:
         """Names and places count when written as such, and by what stands around them; the rest always."""
-        said = text[start:end]
+        text, said = heard.text, heard.text[start:end]
         if entity is Entity.NAME:
             written = all(p[:1].isupper() for p in said.split()) and not any(ch.isdigit() for ch in said)
-            return written and (self._every_name or is_of_the_call(text, start, end))
+            return written and (
+                self._every_name or is_of_the_call(text, start, end, surely_heard=_is_sure(heard, start, end))
+            )
         if entity is Entity.ADDRESS:
             return said[:1].isupper() and not is_wide(said) and (self._every_name or is_placed(text, start))
         return True
@@ -92,13 +98,21 @@ def _texts(words: Sequence[Word]) -> Iterator[_Text]:
         yield _Text(text=" ".join(parts), starts=tuple(starts), words=tuple(kept))
 
 
-def _span(text: _Text, start: int, end: int) -> Span:
-    from bisect import bisect_left, bisect_right
-
+def _said(text: _Text, start: int, end: int) -> tuple[Word, ...]:
     first = max(0, bisect_right(text.starts, start) - 1)
-    last = max(first + 1, bisect_left(text.starts, end))
-    spans = [w.span for w in text.words[first:last]]
-    return Span(min(s.start for s in spans), max(s.end for s in spans))
+    return text.words[first : max(first + 1, bisect_left(text.starts, end))]
+
+
+def _is_sure(text: _Text, start: int, end: int) -> bool:
+    words = _said(text, start, end)
+    return sum(w.probability for w in words) >= SURE * len(words)
+
+
+def _span(text: _Text, start: int, end: int, *, rate: int) -> Span:
+    """The words' span; at least a syllable long, because word times may collapse."""
+    spans = [w.span for w in _said(text, start, end)]
+    first = min(s.start for s in spans)
+    return Span(first, max(first + int(SYLLABLE_S * rate), *(s.end for s in spans)))
 
 
 def _analyzer() -> Any:
@@ -146,7 +160,6 @@ def _recognizers() -> list[Any]:
         EmailRecognizer,
         IbanRecognizer,
         IpRecognizer,
-        PhoneRecognizer,
         SpacyRecognizer,
         UkNinoRecognizer,
         UrlRecognizer,
@@ -171,7 +184,6 @@ def _recognizers() -> list[Any]:
         OfflineUrl(),
         IbanRecognizer(),
         IpRecognizer(),
-        PhoneRecognizer(supported_regions=("US", "GB")),
         UsSsnRecognizer(),
         UkNinoRecognizer(),
     ]
