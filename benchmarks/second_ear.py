@@ -53,7 +53,7 @@ def second_ear() -> Finder:
 
 
 def pocketsphinx() -> Finder:
-    """A loop of digits against a loop of phones, the packaged en-US model: of the settings tried, the one with fewest alarms."""
+    """Digits against phones in a loop, packaged en-US model: of the settings tried, the one with fewest alarms."""
     from pocketsphinx import Config, Decoder, get_model_path
 
     model = Path(get_model_path()) / "en-us"
