@@ -33,7 +33,9 @@
     │   ├── MediaNotReady        still transcoding or uploading (retryable)
     │   └── MediaGone            archived, deleted or never there
     ├── EngineError              durable execution
-    └── ReleaseRefused           a corpus version does not meet its own conditions
+    │   └── EngineUnavailable    its database does not answer (retryable)
+    ├── ReleaseRefused           a corpus version does not meet its own conditions
+    └── TruthInvalid             what a conformance run is judged by is not as documented
 
 Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
 line and a `hint` that says how to mend it. Messages never hold speech, names, numbers or keys: they
@@ -208,6 +210,16 @@ class EngineError(SottovoceError):
     exit_code = 10
 
 
+class EngineUnavailable(EngineError):
+    code = "E_ENGINE_UNAVAILABLE"
+    retryable = True
+
+
 class ReleaseRefused(SottovoceError):
     code = "E_RELEASE_REFUSED"
     exit_code = 11
+
+
+class TruthInvalid(SottovoceError):
+    code = "E_TRUTH"
+    exit_code = 12

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     ANONYMIZATION_FAILED = "ANONYMIZATION_FAILED"
     SOURCE_FAILED = "SOURCE_FAILED"
     SEALING_FAILED = "SEALING_FAILED"
+    LEDGER_FAILED = "LEDGER_FAILED"
+    """Its entries could not be written, so nothing of it happened."""
     GAVE_UP = "GAVE_UP"
     """The worker died on it too often; nothing was released."""
 

@@ -14,11 +14,11 @@ from sottovoce.custody.entry import Action
 from sottovoce.custody.registry import Registry
 from sottovoce.domain.outcome import OutcomeStatus, Passed, Withheld
 from sottovoce.domain.recording import Sealed
-from sottovoce.errors import RecordingErased, SottovoceError
+from sottovoce.errors import RecordingErased
 from sottovoce.pipeline.journal import Journal
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.reasons import reason_for, status_for
-from sottovoce.pipeline.refs import StepError
+from sottovoce.pipeline.refs import as_step_error
 
 ERASED: Final = "erased"
 
@@ -72,8 +72,8 @@ class Concluder:
         except RecordingErased:
             self._vault.discard(key)
             return ERASED
-        except SottovoceError as error:
-            raise StepError(error.code, retryable=error.retryable) from None
+        except Exception as error:  # noqa: BLE001 - a surprise may quote what it failed on; its code goes on alone
+            raise as_step_error(error) from None
 
     def conclude(self, journal: Journal, answer: Passed[Sealed] | Withheld) -> str:
         """The outcome's status, whether it was written now or before."""

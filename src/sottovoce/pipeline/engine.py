@@ -1,34 +1,35 @@
 """Durable execution: the only file that knows DBOS.
 
-A recording's workflow id is `line:key`, so that however often it is submitted it runs once. Fetch to
-seal is one step: a crash costs one call's work and leaves nothing on disk. The engine's tables hold
-references and codes only (`refs.py`), its logger loses its tracebacks, and a slot's executor id is
-held by a file lock because two living processes with one id steal each other's work.
+A recording's workflow id is `line:key:generation`, so that however often it is submitted it runs once;
+once the engine has forgotten it, the outcome row guards it (`run.py`). Fetch to seal is one step: a
+crash costs one call's work and leaves nothing on disk. The engine's tables hold references and codes
+only (`refs.py`), its logger loses its tracebacks, and a slot's executor id is held by a lock (`slot.py`).
 
 Figures and pitfalls: the engine's polling interval caps throughput at worker_concurrency / interval,
 so it is 0.1 s; without worker_concurrency one poll claims the whole backlog; the default of 100
-recoveries would let a host-killing recording circulate, so it is 3.
+recoveries would let a process-killing recording circulate, so it is 3. Steps are plain functions on
+threads: work for the processor in an `async` step would hold up everything else.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dbos import DBOS, DBOSClient, DBOSConfig, Serializer, StepOptions
+from dbos import DBOS, DBOSClient, DBOSConfig, Serializer, StepOptions, WorkflowStatus
 from sqlalchemy import Engine as DatabaseEngine
-from sqlalchemy import create_engine, event
 
-from sottovoce.errors import EngineError
+from sottovoce.errors import LedgerUnavailable
 from sottovoce.pipeline import refs
-from sottovoce.pipeline.protocol import Closes, Hearts, Task
+from sottovoce.pipeline.engine_database import failures_named, open_database
+from sottovoce.pipeline.protocol import Hearts, Task
+from sottovoce.pipeline.slot import held
 from sottovoce.telemetry import ExceptionsAsCodes
 
 APPLICATION = "sottovoce"
@@ -38,7 +39,10 @@ QUEUE = "recordings"
 POLL_S = 0.1
 MAX_RECOVERIES = 3
 BEAT_S = 1.0
+STOP_S = 30
+WAITING = ("ENQUEUED", "PENDING")
 GAVE_UP = ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR", "CANCELLED")
+ADOPTIONS = "adoptions"
 WORKFLOW_ID = re.compile(r"(?P<line>[a-z]+):(?P<key>[A-Za-z0-9_-]+):g(?P<generation>\d+)")
 
 
@@ -91,40 +95,21 @@ def _step(name: str) -> StepOptions:
     }
 
 
+def _coded(work: Callable[..., str], *arguments: str) -> str:
+    """A step's work; whatever it raises leaves as a code, because engine and logger keep messages."""
+    try:
+        return work(*arguments)
+    except Exception as error:  # noqa: BLE001 - the last boundary before the engine's own tables
+        raise refs.as_step_error(error) from None
+
+
 @DBOS.workflow(name="sottovoce.carry", max_recovery_attempts=MAX_RECOVERIES)
 def _carry(line: str, key: str) -> str:
     try:
-        return str(DBOS.run_step(_step("carry"), _Door.task.carry, line, key))
+        return DBOS.run_step(_step("carry"), _coded, _Door.task.carry, line, key)
     except Exception as error:  # noqa: BLE001 - whatever it was, the recording is withheld; engine control errors are BaseException
         code = refs.code_of(error)
-    return str(DBOS.run_step(_step("close"), _Door.task.close, line, key, code))
-
-
-_PRAGMAS = (
-    "PRAGMA busy_timeout = 30000",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",
-)
-
-
-def _database(url: str) -> DatabaseEngine | None:
-    """SQLite with settings that survive a power cut and keep nothing deleted; None for PostgreSQL by `url`.
-
-    The engine begins its own transactions, so the driver is told to make each one IMMEDIATE.
-    """
-    if not url.startswith("sqlite"):
-        return None
-    database = create_engine(url, hide_parameters=True)
-    event.listen(database, "connect", _prepare)
-    return database
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    connection.isolation_level = "IMMEDIATE"
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
+    return DBOS.run_step(_step("close"), _coded, _Door.task.close, line, key, code)
 
 
 def _config(url: str, executor: str, database: DatabaseEngine | None) -> DBOSConfig:
@@ -155,97 +140,124 @@ class Worker:
     def serve(self, task: Task, stop: threading.Event) -> None:
         """Work until `stop` is set; the task's models are warm before the first recording is taken.
 
-        Raises EngineError when another living process holds this slot.
+        Raises EngineError when another living process holds this slot, EngineUnavailable without a database.
         """
-        with _held(self._lock):
+        with held(self._lock), _opened(self._url) as database:
             _Door.task = task
             _quiet()
-            DBOS(config=_config(self._url, self._executor, _database(self._url)))
-            DBOS.listen_queues([QUEUE])
-            DBOS.launch()
-            _quiet()
-            DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
+            DBOS(config=_config(self._url, self._executor, database))
             try:
+                with failures_named():
+                    DBOS.listen_queues([QUEUE])
+                    DBOS.launch()
+                    _quiet()
+                    DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
                 self._beat_until(stop)
             finally:
-                DBOS.destroy(workflow_completion_timeout_sec=30)
+                DBOS.destroy(workflow_completion_timeout_sec=STOP_S)
 
     def _beat_until(self, stop: threading.Event) -> None:
-        self._hearts.beat(self._executor)
-        while not stop.wait(BEAT_S):
-            self._hearts.beat(self._executor)
+        """A beat that cannot be written is missed: the recording in hand goes on, and says so if it cannot end."""
+        while True:
+            with contextlib.suppress(LedgerUnavailable):
+                self._hearts.beat(self._executor)
+            if stop.wait(BEAT_S):
+                return
 
 
 class Queue:
-    """The other side: submit recordings, adopt the work of lost machines, close what was given up."""
+    """The other side: submits recordings, and says and changes how they stand. Raises EngineUnavailable."""
 
     def __init__(self, *, url: str) -> None:
         _quiet()
-        DBOS.migrate(url)
-        self._client = DBOSClient(
-            system_database_url=url,
-            system_database_engine=_database(url),
-            serializer=RefsOnly(),
-            application_name=APPLICATION,
-        )
+        self._database = open_database(url)
+        with failures_named():
+            DBOS.migrate(url)
+            self._client = DBOSClient(
+                system_database_url=url,
+                system_database_engine=self._database,
+                serializer=RefsOnly(),
+                application_name=APPLICATION,
+                retry_connection_errors=False,
+            )
 
     def submit(self, job: Job) -> None:
-        """Once-ever: submitting an id again attaches to what it already is."""
-        self._client.enqueue(
-            {"workflow_name": "sottovoce.carry", "queue_name": QUEUE, "workflow_id": job.id}, job.line, job.key
-        )
+        """Once-ever while the engine remembers: submitting an id again attaches to what it already is."""
+        options = {"workflow_name": "sottovoce.carry", "queue_name": QUEUE, "workflow_id": job.id}
+        with failures_named():
+            self._client.enqueue(options, job.line, job.key)  # type: ignore[arg-type]
 
     def unfinished(self) -> int:
         """How many recordings wait or are being worked on."""
-        return len(self._list(["ENQUEUED", "PENDING"]))
+        return len(self._list(WAITING))
 
-    def adopt(self, hearts: Hearts, *, silent_s: float) -> int:
-        """Hand work of executors silent for `silent_s` seconds to the living; answers how many.
+    def hand_over(self, executor: str, *, limit: int) -> int:
+        """Queue again what an executor had in hand; what was handed over `limit` times is given up instead.
 
-        Well past any pause of a living process: a resumed recording forgets its earlier owner.
+        Answers how many were queued again. The engine's own count of recoveries starts anew with each,
+        which is why this one is kept, on the engine's row.
         """
-        adopted = 0
-        for executor in hearts.silent_executors(seconds=silent_s):
-            ids = self._list(["PENDING"], executor=executor)
-            if ids:
-                self._client.resume_workflows(ids, queue_name=QUEUE)
-                adopted += len(ids)
-            hearts.bury(executor)
-        return adopted
+        rows = self._list(["PENDING"], executor=executor)
+        spent = [row.workflow_id for row in rows if _adoptions(row) >= limit]
+        again = [row for row in rows if _adoptions(row) < limit]
+        with failures_named():
+            if spent:
+                self._client.cancel_workflows(spent)
+            for row in again:
+                counted = {ADOPTIONS: _adoptions(row) + 1}
+                self._client.update_workflow_attributes(row.workflow_id, counted, merge=True)
+                self._client.resume_workflow(row.workflow_id, queue_name=QUEUE)
+        return len(again)
 
-    def close_given_up(self, closer: Closes) -> int:
-        """Write the outcome of recordings that killed their worker too often; answers how many."""
-        jobs = [j for j in map(Job.of_id, self._list(list(GAVE_UP))) if j]
-        for job in jobs:
-            closer.close(job.line, job.key, "E_GAVE_UP")
-        return len(jobs)
+    def given_up(self) -> tuple[tuple[Job, str], ...]:
+        """What the engine will not try again, each with the code it failed with where there is one."""
+        return tuple(
+            (job, _code(row)) for row in self._list(GAVE_UP, outputs=True) if (job := Job.of_id(row.workflow_id))
+        )
 
-    def purge(self, finished: Sequence[Job]) -> None:
-        """Forget finished recordings. Only once their outcome row exists, which then guards the id."""
-        ids = set(self._list(["SUCCESS", *GAVE_UP]))
-        doomed = [job.id for job in finished if job.id in ids]
+    def finished(self) -> tuple[Job, ...]:
+        """What ran to its end and is still remembered."""
+        return tuple(job for row in self._list(["SUCCESS"]) if (job := Job.of_id(row.workflow_id)))
+
+    def forget(self, jobs: Iterable[Job]) -> None:
+        """Delete finished recordings. Only once their outcome row exists, which then guards the id."""
+        doomed = [job.id for job in jobs]
         if doomed:
-            self._client.delete_workflows(doomed)
+            with failures_named():
+                self._client.delete_workflows(doomed)
 
     def close(self) -> None:
         self._client.destroy()
+        if self._database is not None:
+            self._database.dispose()
 
-    def _list(self, status: list[str], *, executor: str | None = None) -> list[str]:
-        rows = self._client.list_workflows(status=status, executor_id=executor, load_input=False, load_output=False)
-        return [row.workflow_id for row in rows]
+    def _list(
+        self, status: Iterable[str], *, executor: str | None = None, outputs: bool = False
+    ) -> list[WorkflowStatus]:
+        with failures_named():
+            return self._client.list_workflows(
+                status=list(status), executor_id=executor, load_input=False, load_output=outputs
+            )
+
+
+def _adoptions(row: WorkflowStatus) -> int:
+    return int((row.attributes or {}).get(ADOPTIONS, 0))
+
+
+def _code(row: WorkflowStatus) -> str:
+    """The code of the error a recording ended with; one that killed its workers left none."""
+    return refs.code_of(row.error) if isinstance(row.error, refs.StepError) else "E_GAVE_UP"
 
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold a slot's lock; the kernel lets go of it however the process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            hint = "another worker runs here; choose another --slot"
-            raise EngineError(f"slot {path.stem} is taken", hint=hint) from error
-        yield
+def _opened(url: str) -> Iterator[DatabaseEngine | None]:
+    """The engine's database for one worker; the engine leaves closing it to whoever opened it."""
+    database = open_database(url)
+    try:
+        yield database
+    finally:
+        if database is not None:
+            database.dispose()
 
 
 def _quiet() -> None:

@@ -12,7 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sottovoce.errors import SottovoceError
+
 REFERENCE = re.compile(r"[A-Za-z0-9_.:@/+=-]{0,128}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""A code, or the name of a type."""
 MAX_ITEMS = 32
 MAX_DEPTH = 4
 
@@ -29,13 +33,21 @@ class StepError(Exception):
 def code_of(error: BaseException) -> str:
     """The same short code for an error seen live and seen again on replay.
 
-    An engine error that wraps the last of several attempts (`.errors`) answers for its cause.
+    An engine error that wraps the last of several attempts (`.errors`) answers for its cause. Only our
+    own codes are believed: a library's `code` may be any text, an address or a word that was said.
     """
     causes = getattr(error, "errors", None)
-    if causes:
+    if isinstance(causes, list) and causes and isinstance(causes[-1], BaseException):
         return code_of(causes[-1])
-    code = str(getattr(error, "code", "") or type(error).__name__)
-    return code if REFERENCE.fullmatch(code) else "E_UNNAMED"
+    code = error.code if isinstance(error, StepError | SottovoceError) else type(error).__name__
+    return code if NAME.fullmatch(code) else "E_UNNAMED"
+
+
+def as_step_error(error: Exception) -> StepError:
+    """What a step may raise instead: the code, and whether trying again may help."""
+    if isinstance(error, StepError):
+        return error
+    return StepError(code_of(error), retryable=isinstance(error, SottovoceError) and error.retryable)
 
 
 def is_reference(value: Any, *, depth: int = 0) -> bool:

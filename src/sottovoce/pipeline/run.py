@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -12,15 +12,18 @@ from typing import Any, Protocol
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import Outcome
 from sottovoce.domain.outcome import OutcomeStatus
-from sottovoce.errors import EngineError, RecordingErased
+from sottovoce.errors import EngineError, RecordingErased, SottovoceError
 from sottovoce.pipeline.engine import Job, Queue
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.protocol import Closes
+from sottovoce.pipeline.reap import SILENT_S, Reaper
 from sottovoce.pipeline.survey import Survey
 
 TICK_S = 0.5
-SILENT_S = 60.0
-"""Well past any pause of a living worker; see Queue.adopt."""
+PATIENCE_S = 60.0
+"""How long a database may be away before the run gives up; what was begun stays queued."""
+IDLE_TICKS = 3
+"""An empty queue is believed when it is seen again: a recording may just have been given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,31 +54,63 @@ class Mends(Protocol):
 class Runner:
     """Drives the queue and the workers of this machine for one line."""
 
-    def __init__(self, *, line: Line, registry: Registry, queue: Queue, closer: Closes) -> None:
+    def __init__(
+        self,
+        *,
+        line: Line,
+        registry: Registry,
+        queue: Queue,
+        closer: Closes,
+        silent_s: float = SILENT_S,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._line = line
         self._registry = registry
         self._queue = queue
-        self._closer = closer
+        self._reaper = Reaper(queue=queue, registry=registry, closer=closer, silent_s=silent_s, clock=clock)
+        self._patience_s = patience_s
+        self._clock = clock
+        self._idle_ticks = 0
 
-    def submit(self, keys: Sequence[str]) -> None:
-        """Once-ever, whoever else submits the same."""
+    def submit(self, keys: Iterable[str]) -> None:
+        """Once-ever, whoever else submits the same; what has its outcome is not submitted at all."""
         for key in keys:
-            generation = self._registry.generation(self._line.name, key)
-            self._queue.submit(Job(line=self._line.name, key=key, generation=generation))
+            if self._registry.outcome(self._line.name, key) is None:
+                generation = self._registry.generation(self._line.name, key)
+                self._queue.submit(Job(line=self._line.name, key=key, generation=generation))
 
     def wait(self, keys: Collection[str], workers: Mends, *, done: Callable[[int], None] = lambda _count: None) -> None:
-        """Until every key has its outcome. Raises EngineError when the workers cannot stay up."""
-        left = set(keys)
+        """Until every key has its outcome.
+
+        Raises EngineError when the workers cannot stay up, and what a database that stays away raises.
+        """
+        left, well = set(keys), self._clock()
         while left:
             time.sleep(TICK_S)
             workers.mend()
-            self._queue.adopt(self._registry, silent_s=SILENT_S)
-            self._queue.close_given_up(self._closer)
-            idle = not self._queue.unfinished()
-            left = {key for key in left if self._registry.outcome(self._line.name, key) is None}
+            try:
+                left = self._left(left)
+            except SottovoceError as error:
+                if not error.retryable or self._clock() - well > self._patience_s:
+                    raise
+                continue
+            well = self._clock()
             done(len(keys) - len(left))
-            if idle and left:
-                left = self._lost(left)
+
+    def purge(self) -> None:
+        """The engine forgets what has its outcome."""
+        self._reaper.purge()
+
+    def _left(self, left: set[str]) -> set[str]:
+        """Which of them have no outcome yet, after looking after what nobody works on."""
+        self._reaper.adopt()
+        self._reaper.close_given_up()
+        idle = not self._queue.unfinished()
+        gone = left.difference(self._registry.pending(self._line.name))
+        left = left - {key for key in gone if self._registry.outcome(self._line.name, key) is not None}
+        self._idle_ticks = self._idle_ticks + 1 if idle else 0
+        return self._lost(left) if left and self._idle_ticks >= IDLE_TICKS else left
 
     def _lost(self, left: Collection[str]) -> set[str]:
         """Nothing is queued, so what has no outcome was erased while it ran, or something is wrong."""
@@ -86,13 +121,6 @@ class Runner:
                 continue
             raise EngineError("the queue is empty and a recording has no outcome", hint="run again")
         return set()
-
-    def purge(self) -> None:
-        """The engine forgets what has its outcome; the outcome row guards the id from now on."""
-        ended = [o.recording for o in self._registry.outcomes(self._line.name)]
-        self._queue.purge(
-            [Job(line=self._line.name, key=k, generation=self._registry.generation(self._line.name, k)) for k in ended]
-        )
 
 
 def removed_seconds(outcomes: Sequence[Outcome]) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Keeps one process a slot alive while there is work.
 
 A worker is a process of its own because models hold the interpreter for seconds and because a hostile
-recording may kill the process that reads it. Dead workers are started again; a slot that dies again
-and again without ever taking work (a missing model, a wrong passphrase) stops the run with its code.
+recording may kill the process that reads it. Dead workers are started again. A slot that says no early
+and again (a missing model, a wrong passphrase) stops the run with its code; one that is killed by what
+it reads may be killed more often, until the engine has given every such recording up.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from pathlib import Path
 
 from sottovoce.errors import EngineError
 
-QUICK_DEATH_S = 3.0
+QUICK_DEATH_S = 60.0
+"""Models are warm and work is taken long before."""
 MAX_QUICK_DEATHS = 3
+MAX_QUICK_KILLS = 24
+"""Six recordings in a row, each killing its worker four times before it is given up."""
 STOP_S = 40.0
 
 
@@ -26,7 +30,8 @@ STOP_S = 40.0
 class _Slot:
     process: subprocess.Popen[bytes]
     started: float
-    quick_deaths: int = 0
+    deaths: int = 0
+    kills: int = 0
 
 
 class Supervisor:
@@ -65,20 +70,26 @@ class Supervisor:
         for number, slot in self._slots.items():
             if slot.process.poll() is None:
                 continue
-            quick = self._clock() - slot.started < QUICK_DEATH_S
-            deaths = slot.quick_deaths + 1 if quick or slot.process.returncode > 0 else 0
-            if deaths >= self._max_quick_deaths:
-                raise EngineError(
-                    f"worker {number} ended {deaths} times with exit code {slot.process.returncode}",
-                    hint=f"see worker-{number}.log, or run `sottovoce doctor`",
-                )
-            self._slots[number] = _Slot(self._start(number), self._clock(), deaths)
+            self._slots[number] = self._again(number, slot)
             self.restarts += 1
 
     def kill(self, slot: int) -> None:
         """SIGKILL, as a crash or the kernel would; `mend` starts the slot again."""
         self._slots[slot].process.kill()
         self._slots[slot].process.wait()
+
+    def _again(self, number: int, slot: _Slot) -> _Slot:
+        """The slot with a new process, counting early ends in a row."""
+        code = slot.process.returncode
+        deaths = kills = 0
+        if self._clock() - slot.started < QUICK_DEATH_S:
+            deaths, kills = slot.deaths + (code >= 0), slot.kills + (code < 0)
+        if deaths >= self._max_quick_deaths or kills >= max(MAX_QUICK_KILLS, self._max_quick_deaths):
+            raise EngineError(
+                f"worker {number} ended {deaths + kills} times, at last with exit code {code}",
+                hint=f"see worker-{number}.log, or run `sottovoce doctor`",
+            )
+        return _Slot(self._start(number), self._clock(), deaths, kills)
 
     def _start(self, slot: int) -> subprocess.Popen[bytes]:
         with (self._logs / f"worker-{slot}.log").open("ab") as log:
