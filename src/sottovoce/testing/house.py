@@ -152,11 +152,15 @@ class Inverted:
 def quick_house(workspace: Workspace, *, pause_s: float = 0.0, actor: str = "test") -> House:
     """The house with its slow rooms exchanged."""
     house = House(workspace, actor=actor)
-    house.__dict__["transcriber"] = OneWord(pause_s=pause_s)
-    house.__dict__["redactor"] = Redactor(
-        transcriber=house.transcriber, finder=OneSecond(), ears=(Deaf(),), noise_source=noise_source
-    )
-    house.__dict__["disguiser"] = Disguiser(anonymizer=Inverted(), randomness=noise_source)
+    hears = OneWord(pause_s=pause_s)
+    redactor = Redactor(transcriber=hears, finder=OneSecond(), ears=(Deaf(),), noise_source=noise_source)
+    disguiser = Disguiser(anonymizer=Inverted(), randomness=noise_source)
+    return exchange(house, transcriber=hears, redactor=redactor, disguiser=disguiser)
+
+
+def exchange(house: House, **rooms: object) -> House:
+    """The house with rooms of its own exchanged for others, before anything is built on them."""
+    house.__dict__.update(rooms)
     return house
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from sottovoce.corpus.open import SampleOpener
 from sottovoce.corpus.release import Releaser
 from sottovoce.corpus.standing import PolicyStanding
 from sottovoce.corpus.versions import Versions
-from sottovoce.custody.entry import Action
 from sottovoce.custody.erasure import Eraser
 from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.note import VerifierKey
@@ -29,32 +28,27 @@ from sottovoce.custody.subject import ByConversation
 from sottovoce.database.engine import open_engine
 from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
-from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.pipeline.carrier import Carrier, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
 from sottovoce.pipeline.lines import CORPUS, LINES
 from sottovoce.pipeline.package import Packer
+from sottovoce.pipeline.retry import reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
 from sottovoce.policy.load import LoadedPolicy, load_policy
-from sottovoce.policy.model import FolderSource as FolderPolicy
-from sottovoce.policy.model import GenesysSource as GenesysPolicy
 from sottovoce.policy.model import Policy
 from sottovoce.redact.rules import RedactionRules, rules_for
 from sottovoce.screening.screen import Screener
 from sottovoce.settings import Workspace, resolve_secret
-from sottovoce.sources.folder import FolderSource
-from sottovoce.sources.genesys.client import GenesysClient
-from sottovoce.sources.genesys.hosts import Hosts
-from sottovoce.sources.genesys.source import GenesysSource
-from sottovoce.sources.protocol import HmacTokenizer, Source, Timing
+from sottovoce.sources.protocol import HmacTokenizer, Source
 from sottovoce.vault.file_keyring import FileKeyRing
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.open_store import open_store
 from sottovoce.vault.protocol import ObjectStore
 from sottovoce.vault.vault import Vault
 from sottovoce.wiring.rooms import compose_disguiser, compose_redactor, decode_media, whisper
+from sottovoce.wiring.sources import close_sources, compose_sources
 from sottovoce.wiring.workspace import origin_of, utc_now
 
 if TYPE_CHECKING:
@@ -62,8 +56,6 @@ if TYPE_CHECKING:
     from sottovoce.pipeline.engine import Queue, Worker
     from sottovoce.redact.redactor import Redactor
     from sottovoce.speech.protocol import Transcriber
-
-ACCENT_ATTRIBUTE = "accentRegion"
 
 
 class House:
@@ -79,10 +71,14 @@ class House:
         self._threads = threads
 
     def close(self) -> None:
-        """Let go of databases that were opened."""
-        for name, shut in (("keystore", "close"), ("_database", "dispose")):
-            if name in self.__dict__:
-                getattr(self.__dict__.pop(name), shut)()
+        """Let go of databases and connections that were opened; what is asked for again opens again."""
+        opened = self.__dict__
+        if "sources" in opened:
+            close_sources(opened.pop("sources"))
+        if "keystore" in opened:
+            opened["keystore"].close()
+        if "_database" in opened:
+            opened["_database"].dispose()
 
     @cached_property
     def loaded(self) -> LoadedPolicy:
@@ -152,58 +148,7 @@ class House:
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
-        return {name: self._source(name, settings) for name, settings in self.policy.sources.items()}
-
-    def _source(self, name: str, settings: GenesysPolicy | FolderPolicy) -> Source:
-        if isinstance(settings, FolderPolicy):
-            return FolderSource(
-                name=name,
-                root=self.workspace.root / settings.path,
-                tokenizer=self.tokenizer,
-                customer_channel=settings.customer_channel,
-                attributes=self._attributes,
-                queue_categories=self.policy.corpus.queue_categories,
-            )
-        return self._genesys(name, settings)
-
-    def _genesys(self, name: str, settings: GenesysPolicy) -> Source:
-        client = GenesysClient(
-            hosts=Hosts.of(
-                region=settings.region,
-                api_url=settings.api_url,
-                login_url=settings.login_url,
-                media_hosts=settings.media_hosts,
-            ),
-            client_id=resolve_secret(settings.client_id, base=self.workspace.root),
-            client_secret=resolve_secret(settings.client_secret, base=self.workspace.root),
-            timing=Timing.of_system(),
-            requests_per_minute=settings.requests_per_minute,
-        )
-        return GenesysSource(
-            name=name,
-            client=client,
-            tokenizer=self.tokenizer,
-            customer_channel=settings.customer_channel,
-            attributes=self._attributes,
-            queue_categories=self.policy.corpus.queue_categories,
-            sensitive=frozenset(self.policy.exclusions.queue_categories),
-            since=_midnight(settings.since),
-            until=_midnight(settings.until),
-        )
-
-    @property
-    def _attributes(self) -> frozenset[str]:
-        """The participant attributes policy speaks of; no others are kept."""
-        consent, exclusions = self.policy.consent, self.policy.exclusions
-        return frozenset(
-            {
-                consent.consent_attribute,
-                consent.opt_out_attribute,
-                consent.withdrawn_attribute,
-                exclusions.payment_attribute,
-                ACCENT_ATTRIBUTE,
-            }
-        )
+        return compose_sources(self.policy, root=self.workspace.root, tokenizer=self.tokenizer)
 
     def screener(self) -> Screener:
         known = LineKnown(registry=self.registry, line=self.line.name)
@@ -301,14 +246,7 @@ class House:
 
     def reopen_quarantined(self) -> int:
         """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""
-        reopened = 0
-        concluder = self.concluder()
-        for outcome in self.registry.outcomes(self.line.name):
-            if outcome.status is OutcomeStatus.QUARANTINED:
-                journal = concluder.journal(self.line.name, outcome.recording)
-                journal.note(Action.RECORDING_REOPENED, {}, outcome=str(outcome.reason))
-                reopened += self.registry.reopen(self.line.name, outcome.recording, journal.entries())
-        return reopened
+        return reopen_quarantined(self.concluder(), self.line)
 
     # the corridor
 
@@ -364,7 +302,3 @@ class House:
         if url.startswith("sqlite"):
             return f"sqlite:///{self.workspace.root / url.partition(':')[2]}"
         return url
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)

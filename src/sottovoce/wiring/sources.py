@@ -1,0 +1,92 @@
+"""The sources that policy names, composed. No address is contacted and no folder read before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sottovoce.policy.model import FolderSource as FolderPolicy
+from sottovoce.policy.model import GenesysSource as GenesysPolicy
+from sottovoce.policy.model import Policy
+from sottovoce.settings import resolve_secret
+from sottovoce.sources.folder import FolderSource
+from sottovoce.sources.genesys.client import GenesysClient
+from sottovoce.sources.genesys.hosts import Hosts
+from sottovoce.sources.genesys.source import GenesysSource
+from sottovoce.sources.protocol import Source, Timing, Tokenizer
+
+ACCENT_ATTRIBUTE = "accentRegion"
+
+
+def compose_sources(policy: Policy, *, root: Path, tokenizer: Tokenizer) -> dict[str, Source]:
+    """By their names; folders and secret files lie below `root`. Raises WorkspaceError, PolicyError."""
+    return {
+        name: _folder(name, settings, policy, root, tokenizer)
+        if isinstance(settings, FolderPolicy)
+        else _genesys(name, settings, policy, root, tokenizer)
+        for name, settings in policy.sources.items()
+    }
+
+
+def close_sources(sources: Mapping[str, Source]) -> None:
+    """Let go of connections."""
+    for source in sources.values():
+        if isinstance(source, GenesysSource):
+            source.close()
+
+
+def kept_attributes(policy: Policy) -> frozenset[str]:
+    """The participant attributes policy speaks of; no others are kept."""
+    consent, exclusions = policy.consent, policy.exclusions
+    return frozenset(
+        {
+            consent.consent_attribute,
+            consent.opt_out_attribute,
+            consent.withdrawn_attribute,
+            exclusions.payment_attribute,
+            ACCENT_ATTRIBUTE,
+        }
+    )
+
+
+def _folder(name: str, settings: FolderPolicy, policy: Policy, root: Path, tokenizer: Tokenizer) -> FolderSource:
+    return FolderSource(
+        name=name,
+        root=root / settings.path,
+        tokenizer=tokenizer,
+        customer_channel=settings.customer_channel,
+        attributes=kept_attributes(policy),
+        queue_categories=policy.corpus.queue_categories,
+    )
+
+
+def _genesys(name: str, settings: GenesysPolicy, policy: Policy, root: Path, tokenizer: Tokenizer) -> GenesysSource:
+    hosts = Hosts.of(
+        region=settings.region,
+        api_url=settings.api_url,
+        login_url=settings.login_url,
+        media_hosts=settings.media_hosts,
+    )
+    client = GenesysClient(
+        hosts=hosts,
+        client_id=resolve_secret(settings.client_id, base=root),
+        client_secret=resolve_secret(settings.client_secret, base=root),
+        timing=Timing.of_system(),
+        requests_per_minute=settings.requests_per_minute,
+    )
+    return GenesysSource(
+        name=name,
+        client=client,
+        tokenizer=tokenizer,
+        customer_channel=settings.customer_channel,
+        attributes=kept_attributes(policy),
+        queue_categories=policy.corpus.queue_categories,
+        sensitive=frozenset(policy.exclusions.queue_categories),
+        since=_midnight(settings.since),
+        until=_midnight(settings.until),
+    )
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
