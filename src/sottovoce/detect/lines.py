@@ -74,7 +74,7 @@ class Line:
         starts = [t.span.start for t in self.turns]
         return self.turns[bisect_left(starts, span.start) : bisect_left(starts, span.end)]
 
-    def voiced(self, first: int, last: int, *, reach_s: float = 0.8) -> Span:
+    def voiced(self, first: int, last: int, *, reach_s: float = 0.4) -> Span:
         """The span of tokens `first <= i < last`, with the voice around them that no other token claims.
 
         Reaches at most `reach_s` to each side: a transcriber drops or shifts the edges of a number.

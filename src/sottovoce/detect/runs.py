@@ -45,7 +45,7 @@ class Group:
         """The voice of the whole group, with what the transcriber's times may have cut from it."""
         bare = self.bare
         plausible = int(len(self.digits) * SLOWEST_DIGIT_S * self.line.rate)
-        reach_s = max(0.7, (plausible - bare.length) / self.line.rate)
+        reach_s = max(0.4, (plausible - bare.length) / self.line.rate)
         first, last = self.first, self.last
         if len(self.digits) >= LONG_DIGITS:
             first, last = self.line.with_doubtful(first, last)
