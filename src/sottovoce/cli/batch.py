@@ -85,6 +85,8 @@ def treat_all(
                 results.append(work(item))
                 progress.advance(task)
             return results
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")  # read when a process starts: each has a core of its own
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(count, mp_context=context, initializer=prepare, initargs=settings) as pool:
             return _collected(pool, work, todo, lambda: progress.advance(task))

@@ -63,7 +63,7 @@ def prepare_redaction(settings: RedactSettings) -> None:
     from sottovoce.wiring.rooms import compose_redactor, whisper
 
     telemetry.configure()
-    redactor = compose_redactor(whisper(settings.models))
+    redactor = compose_redactor(whisper(settings.models), keep_last_four=settings.redaction.keep_last_four)
     rules = rules_for(settings.redaction)
     _process["redact"] = _Redacting(settings=settings, redactor=redactor, codec=MediaCodec(), rules=rules)
 

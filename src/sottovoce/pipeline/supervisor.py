@@ -9,6 +9,7 @@ it reads may be killed more often, until the engine has given every such recordi
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -93,7 +94,13 @@ class Supervisor:
 
     def _start(self, slot: int) -> subprocess.Popen[bytes]:
         with (self._logs / f"worker-{slot}.log").open("ab") as log:
-            return subprocess.Popen(self._command(slot), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            return subprocess.Popen(
+                self._command(slot),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**_one_thread(), **os.environ},
+            )
 
     def _stop(self) -> None:
         for slot in self._slots.values():
@@ -105,3 +112,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 slot.process.kill()
                 slot.process.wait()
+
+
+def _one_thread() -> dict[str, str]:
+    """Each slot is a process, so numerical libraries need no threads of their own: they would take turns."""
+    return {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}

@@ -177,7 +177,7 @@ class House:
 
     @cached_property
     def redactor(self) -> Redactor:
-        return compose_redactor(self.transcriber)
+        return compose_redactor(self.transcriber, keep_last_four=self.policy.redaction.keep_last_four)
 
     @cached_property
     def disguiser(self) -> Disguiser | Undisguised:

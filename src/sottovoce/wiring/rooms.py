@@ -40,13 +40,17 @@ def whisper(models: Models | None = None, *, threads: int = 1) -> Transcriber:
     return WhisperTranscriber(model=models.transcriber, threads=threads, digest=models.digest)
 
 
-def compose_redactor(transcriber: Transcriber) -> Redactor:
-    """Every detector before, and the second ear again after."""
+def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -> Redactor:
+    """Every detector before, and after it those that need no transcript again."""
+    from sottovoce.detect.defaults import default_detectors
+    from sottovoce.detect.dtmf import ToneEar
     from sottovoce.detect.finder import Finder
     from sottovoce.detect.second_ear import SecondEar
     from sottovoce.redact.redactor import Redactor
 
-    return Redactor(transcriber=transcriber, finder=Finder(), ears=(SecondEar(),), noise_source=noise_source)
+    finder = Finder(detectors=default_detectors(keep_last_four=keep_last_four))
+    ears = (SecondEar(), ToneEar())
+    return Redactor(transcriber=transcriber, finder=finder, ears=ears, noise_source=noise_source)
 
 
 def pseudo_speaker() -> Anonymizer:
