@@ -37,10 +37,3 @@ def is_ssn(digits: str) -> bool:
     from stdnum.us import ssn
 
     return bool(ssn.is_valid(digits))
-
-
-def is_routing(digits: str) -> bool:
-    """Whether nine digits are an ABA routing transit number."""
-    from stdnum.us import rtn
-
-    return bool(rtn.is_valid(digits))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sottovoce.detect.lexicon import BACKCHANNELS, MONTHS, listed
 from sottovoce.detect.lines import Line, Turn
-from sottovoce.detect.prompts import ENDING, LAST_FOUR, PROMPTS, QUANTITY, REQUEST, TELLING, Answer, Prompt
+from sottovoce.detect.prompts import ENDING, LAST_FOUR, PROMPTS, REQUEST, TELLING, Answer, Prompt
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.runs import Group, groups_of
 from sottovoce.detect.unheard import is_guessed
@@ -169,10 +169,6 @@ def text_of(line: Line, turn: Turn) -> tuple[str, list[int]]:
         starts.append(at)
         at += len(text) + 1
     return " ".join(texts), starts
-
-
-def asks_quantity(text: str) -> bool:
-    return bool(QUANTITY.search(text))
 
 
 def _is_complete(window: Window, ends_sentence: bool, content: Sequence[object]) -> bool:

@@ -142,12 +142,6 @@ REQUEST = re.compile(
     r"|get the|grab|and (?:the|your)|how do|who|who's|where)\b"
 )
 
-QUANTITY = re.compile(
-    r"\b(?:how (?:many|much|long|often|far|big|tall|old are the)|what (?:time|size|day|date works)|which size"
-    r"|when would)\b"
-)
-"""Questions whose answer is a harmless number."""
-
 TELLING: tuple[tuple[Entity, re.Pattern[str], Answer], ...] = (
     (
         Entity.NAME,
