@@ -71,8 +71,8 @@ class Line:
 
     def turns_within(self, span: Span) -> tuple[Turn, ...]:
         """Turns that begin inside the span."""
-        starts = [t.span.start for t in self.turns]
-        return self.turns[bisect_left(starts, span.start) : bisect_left(starts, span.end)]
+        lo = bisect_left(self.turns, span.start, key=lambda t: t.span.start)
+        return self.turns[lo : bisect_left(self.turns, span.end, lo=lo, key=lambda t: t.span.start)]
 
     def voiced(self, first: int, last: int, *, reach_s: float = 0.4) -> Span:
         """The span of tokens `first <= i < last`, with the voice around them that no other token claims.
