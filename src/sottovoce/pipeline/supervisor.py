@@ -116,4 +116,4 @@ class Supervisor:
 
 def _one_thread() -> dict[str, str]:
     """Each slot is a process, so numerical libraries need no threads of their own: they would take turns."""
-    return {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
