@@ -33,6 +33,7 @@
     │   ├── MediaNotReady        still transcoding or uploading (retryable)
     │   └── MediaGone            archived, deleted or never there
     ├── EngineError              durable execution
+    ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
     │   └── EngineUnavailable    its database does not answer (retryable)
     ├── ReleaseRefused           a corpus version does not meet its own conditions
     └── TruthInvalid             what a conformance run is judged by is not as documented
@@ -213,6 +214,11 @@ class EngineError(SottovoceError):
 class EngineUnavailable(EngineError):
     code = "E_ENGINE_UNAVAILABLE"
     retryable = True
+
+
+class ProcessDied(SottovoceError):
+    code = "E_PROCESS_DIED"
+    exit_code = 10
 
 
 class ReleaseRefused(SottovoceError):

@@ -1,20 +1,17 @@
 """Many files at once: one process a core, each with its own warm models; only outcomes come back.
 
 Inputs are files or folders; folders keep their relative paths below the output. A file that fails is
-reported by name and reason, and the others go on.
+reported by name and reason, and the others go on, also when it takes its process down with it.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sottovoce.cli.output import bar
 from sottovoce.errors import MediaError
 
 AUDIO = frozenset({".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".webm"})
@@ -36,79 +33,94 @@ class Result:
     source: str
     target: str
     reason: str | None
-    facts: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-def items(inputs: Sequence[Path], output: Path) -> list[Item]:
-    """Every audio file of the inputs with its place below `output`, or `output` itself for one file.
+def items(inputs: Sequence[Path], output: Path | None) -> list[Item]:
+    """Every audio file of the inputs with its place: `output` itself for one file, else below `output`.
 
-    Raises MediaError when there is nothing to do, or two inputs would share a place.
+    Without an output nothing is to be written, and targets are meaningless. Raises MediaError when there
+    is nothing to do, two results would share a place, or a result would take the place of a recording.
     """
-    one_file = len(inputs) == 1 and inputs[0].is_file() and not output.is_dir()
-    if one_file:
-        return [Item(source=inputs[0], target=output, relative=Path(inputs[0].name))]
-    found = [Item(source=p, target=output / r, relative=r) for given in inputs for p, r in _files(given)]
+    if output is not None and _is_one_file(inputs, output):
+        found = [Item(source=inputs[0], target=output, relative=Path(inputs[0].name))]
+    else:
+        below = output or Path()
+        found = [Item(source=p, target=below / r, relative=r) for given in inputs for p, r in _files(given, output)]
     if not found:
         raise MediaError("there are no audio files there", hint=f"known are {' '.join(sorted(AUDIO))}")
-    if len({item.target for item in found}) < len(found):
-        raise MediaError("two files have the same name", hint="give the folder above them")
+    if output is not None:
+        _check_places(found)
     return found
 
 
-def _files(given: Path) -> Iterator[tuple[Path, Path]]:
+def left_out(inputs: Sequence[Path], output: Path | None) -> int:
+    """How many files of the folders are not audio by their names, and so are not treated."""
+    folders = (given for given in inputs if given.is_dir())
+    return sum(1 for folder in folders for path in _walk(folder, output) if path.suffix.lower() not in AUDIO)
+
+
+def _is_one_file(inputs: Sequence[Path], output: Path) -> bool:
+    """One file goes to a file; to a folder where that is one already, or has no ending to be a file's."""
+    if len(inputs) != 1 or not inputs[0].is_file() or output.is_dir():
+        return False
+    if output.suffix.lower() == inputs[0].suffix.lower():
+        return True
+    if output.suffix:
+        raise MediaError(
+            f"{output.name} would not be what its name says", hint=f"the format is kept: end it in {inputs[0].suffix}"
+        )
+    return not inputs[0].suffix
+
+
+def _files(given: Path, output: Path | None) -> Iterator[tuple[Path, Path]]:
     if given.is_file():
         yield given, Path(given.name)
         return
-    for path in sorted(given.rglob("*")):
-        if path.suffix.lower() in AUDIO and path.is_file():
+    for path in _walk(given, output):
+        if path.suffix.lower() in AUDIO:
             yield path, path.relative_to(given)
 
 
-def treat_all(
-    work: Callable[[Item], Result],
-    todo: Sequence[Item],
-    *,
-    prepare: Callable[..., None],
-    settings: tuple[Any, ...],
-    workers: int | None,
-    title: str,
-    quiet: bool,
-) -> list[Result]:
-    """Every item treated, in the order given. `prepare(*settings)` runs once in each process."""
-    count = min(workers or os.cpu_count() or 1, len(todo))
-    with bar(quiet=quiet) as progress:
-        task = progress.add_task(title, total=len(todo))
-        if count == 1:
-            prepare(*settings)
-            results = []
-            for item in todo:
-                results.append(work(item))
-                progress.advance(task)
-            return results
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ.setdefault(name, "1")  # read when a process starts: each has a core of its own
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, mp_context=context, initializer=prepare, initargs=settings) as pool:
-            return _collected(pool, work, todo, lambda: progress.advance(task))
+def _walk(folder: Path, output: Path | None) -> Iterator[Path]:
+    """Its files in order, without what an earlier call wrote into it."""
+    written = output.resolve() if output is not None and output.is_dir() else None
+    inside = written is not None and written != folder.resolve() and written.is_relative_to(folder.resolve())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not (inside and written and path.resolve().is_relative_to(written)):
+            yield path
 
 
-def _collected(
-    pool: Executor, work: Callable[[Item], Result], todo: Sequence[Item], advance: Callable[[], None]
-) -> list[Result]:
-    futures = {pool.submit(work, item): number for number, item in enumerate(todo)}
-    results: dict[int, Result] = {}
-    for future in as_completed(futures):
-        results[futures[future]] = future.result()
-        advance()
-    return [results[number] for number in range(len(todo))]
+def _check_places(found: Sequence[Item]) -> None:
+    taken: set[Path] = set()
+    for item in found:
+        if item.target in taken:
+            raise MediaError(f"two files are called {item.relative}", hint="give the folder above them")
+        taken.add(item.target)
+        if item.target.exists() and item.target.samefile(item.source):
+            raise MediaError(f"{item.source.name} would be overwritten", hint="name another place with -o")
 
 
 def write_whole(target: Path, data: bytes) -> None:
     """The file whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = partial_of(target)
     try:
         partial.write_bytes(data)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def partial_of(target: Path) -> Path:
+    """Where a result is until it is whole."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def workers_for(wanted: int | None, todo: int) -> int:
+    """One process a core, or as many as are wanted; never more than there are files."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(wanted or cores, todo))
+
+
+Work = Callable[[Item], Result]

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, table
+from sottovoce.cli.batch import write_whole
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, span, table
 from sottovoce.corpus.audit import audit
 from sottovoce.corpus.demographics import Demographics
 from sottovoce.corpus.page import page
@@ -17,6 +18,17 @@ from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Corpus versions.")
+
+COLUMNS = {
+    "corpusId": "corpus id",
+    "queueCategory": "queue",
+    "durationSeconds": "seconds",
+    "captureYear": "year",
+    "accentRegion": "accent",
+    "language": "language",
+    "split": "split",
+}
+"""What the table of samples shows of the released metadata; `--json` gives all of it."""
 
 Version = Annotated[str | None, typer.Argument(help="A version such as corpus/v1; the latest by default.")]
 
@@ -43,7 +55,8 @@ def release(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     if as_json:
         answer(shown)
         return
-    facts("Released", shown)
+    hours = {split.value: span(hours * 3600) for split, hours in made.hours.items()}
+    facts("Released", {k.replace("_", " "): v for k, v in {**shown, "hours": hours}.items()})
 
 
 @app.command("list")
@@ -54,6 +67,8 @@ def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     if as_json:
         answer(rows)
         return
+    if not rows:
+        say("No corpus version was released yet; `sottovoce corpus release` makes one.")
     table("Corpus versions", ("version", "created", "root"), [tuple(r.values()) for r in rows])
 
 
@@ -67,18 +82,8 @@ def show(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJ
             {"version": shown.version.version, "samples": [{**s.released, "erased": s.erased} for s in shown.samples]}
         )
         return
-    columns = (
-        "corpusId",
-        "queueCategory",
-        "durationSeconds",
-        "audioFormat",
-        "captureYear",
-        "accentRegion",
-        "language",
-        "split",
-    )
-    rows = [(*(s.released.get(c, "") for c in columns), "erased" if s.erased else "") for s in shown.samples]
-    table(f"{shown.version.version}: {len(shown.samples)} samples", (*columns, ""), rows)
+    rows = [(*(s.released.get(c, "") for c in COLUMNS), "erased" if s.erased else "") for s in shown.samples]
+    table(f"{shown.version.version}: {len(shown.samples)} samples", (*COLUMNS.values(), ""), rows)
 
 
 @app.command()
@@ -102,7 +107,13 @@ def verify(version: Version = None, workspace: InWorkspace = HERE, *, as_json: A
 
 
 @app.command()
-def diff(before: str, after: str, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
+def diff(
+    before: Annotated[str, typer.Argument(help="A version such as corpus/v1.")],
+    after: Annotated[str, typer.Argument(help="Another version.")],
+    workspace: InWorkspace = HERE,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """What became of each sample between two versions."""
     found = House(Workspace(workspace)).versions.diff(before, after)
     counts = {"added": found.added, "removed": found.removed, "moved": found.moved, "changed": found.changed}
@@ -130,8 +141,11 @@ def open_(
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the sample here, in the clear.")] = None,
     purpose: Annotated[str, typer.Option(help="Why: a code that goes into the ledger.")] = "listening",
+    as_json: AsJson = False,
 ) -> None:
     """Decrypt one sample to standard output (pipe it to a player), or to a file. The read is ledgered."""
+    if output is None and as_json:
+        raise typer.BadParameter("sound is no JSON: give --output FILE with --json")
     if output is None and sys.stdout.isatty():
         raise CustodyError("a sample is not printed on a terminal", hint="pipe it to a player, or give --output FILE")
     house = House(Workspace(workspace))
@@ -140,7 +154,9 @@ def open_(
     if output is None:
         sys.stdout.buffer.write(data)
     else:
-        output.write_bytes(data)
+        write_whole(output, data)
+        shown = {"corpus_id": corpus_id, "output": str(output), "bytes": len(data)}
+        answer(shown) if as_json else say(f"{corpus_id}: {output}, {len(data)} bytes. The read is in the ledger.")
 
 
 def counted(house: House, version: str) -> Demographics:

@@ -14,8 +14,9 @@ import typer
 
 from sottovoce.cli.batch import Item, Result
 from sottovoce.cli.corpus import write_demographics
+from sottovoce.cli.erase import remaining
 from sottovoce.cli.init import make_workspace
-from sottovoce.cli.output import AsJson, answer, bar, facts, say
+from sottovoce.cli.output import AsJson, answer, bar, facts, say, span
 from sottovoce.cli.run import drive, show
 from sottovoce.cli.treat import RedactSettings, prepare_redaction, redact_file
 from sottovoce.corpus.release import Release
@@ -212,7 +213,7 @@ def _tell(into: Path, house: House, shown: Shown) -> None:
         {
             "samples": len(shown.release.manifest.entries),
             **{f"samples {condition}": count for condition, count in shown.samples.items()},
-            "hours": ", ".join(f"{split.value} {hours:.3f}" for split, hours in shown.release.hours.items()),
+            "sound": {split.value: span(hours * 3600) for split, hours in shown.release.hours.items()},
         },
     )
     facts(
@@ -221,7 +222,7 @@ def _tell(into: Path, house: House, shown: Shown) -> None:
             "recordings erased": len(shown.erasure.recordings),
             "samples erased": shown.erasure.samples_erased,
             "of these no longer open": shown.unreadable,
-            "still in older backups": ", ".join(shown.erasure.remains) or "nothing",
+            "still elsewhere": remaining(shown.erasure),
         },
     )
     facts("Ledger", {"verdict": shown.ledger, "entries": shown.entries, "key": house.ledger.vkey})

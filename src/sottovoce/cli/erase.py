@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from sottovoce.cli.batch import write_whole
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
+from sottovoce.custody.erasure import ARCHIVES, BACKUPS
 from sottovoce.custody.erasure_report import ErasureReport
 from sottovoce.custody.subject import ByConversation, ByCustomer, Subject
 from sottovoce.errors import WorkspaceError
@@ -22,7 +26,12 @@ def erase(
     conversation: Annotated[str | None, typer.Option(help="A conversation id.")] = None,
     customer: Annotated[
         Path | None,
-        typer.Option(help="A file that holds the customer's number or reference; `-` reads it from standard input."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="A file that holds the customer's number or reference; `-` reads it from standard input.",
+        ),
     ] = None,
     by: Annotated[str, typer.Option(help="Who asks: a pseudonymous id, such as dpo-1.")] = "operator",
     why: Annotated[str, typer.Option(help="A code, such as GDPR_17.")] = "GDPR_17",
@@ -30,26 +39,36 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Shred the keys, delete the ciphertext, blank the records, sign a certificate. Asking again is safe."""
+    if (conversation is None) == (customer is None):
+        raise typer.BadParameter("say whom to erase: --conversation ID or --customer FILE, one of them")
+    if certificate is not None:
+        _writable(certificate)
     house = House(Workspace(workspace))
     report = house.eraser.erase(_subject(house, conversation, customer), requested_by=by, why=why)
     house.ledger.checkpoint()
-    if certificate is not None and report.certificate is not None:
-        certificate.write_text(report.certificate, encoding="utf-8")
     if as_json:
         answer(describe(report))
-        return
-    _show(report, certificate)
+    else:
+        _show(report, certificate)
+    if certificate is not None and report.certificate is not None:
+        write_whole(certificate, report.certificate.encode())
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+def _writable(certificate: Path) -> None:
+    """Known before anything is destroyed: what the certificate says can be said only once."""
+    if certificate.is_dir() or not os.access(certificate.absolute().parent, os.W_OK):
+        raise WorkspaceError(f"{certificate.name} cannot be written there", hint="name a file in a folder of yours")
 
 
 def _subject(house: House, conversation: str | None, customer: Path | None) -> Subject:
     """A number never stands on the command line, where shells and process lists keep it."""
-    if (conversation is None) == (customer is None):
-        raise WorkspaceError("say whom to erase", hint="give --conversation ID or --customer FILE, one of them")
     if conversation is not None:
         return ByConversation(conversation_id=conversation)
     assert customer is not None  # noqa: S101 - one of the two is given
-    said = typer.get_text_stream("stdin").read() if str(customer) == "-" else customer.read_text(encoding="utf-8")
-    token = customer_token(house.tokenizer, said.strip())
+    said = sys.stdin.buffer.read() if str(customer) == "-" else customer.read_bytes()
+    token = customer_token(house.tokenizer, said.decode("utf-8-sig", errors="replace").strip())
     if token is None:
         raise WorkspaceError("that is no customer's number", hint="the file holds one number or reference")
     return ByCustomer(token=token)
@@ -76,6 +95,17 @@ def describe(report: ErasureReport) -> dict[str, object]:
     }
 
 
+REMAINS: Final = {
+    BACKUPS: "backups of the key store, until the next epoch (at most a month)",
+    ARCHIVES: "the database server's own log and archives, until they age out",
+}
+
+
+def remaining(report: ErasureReport) -> str:
+    """What lives on for a while, in words."""
+    return "; ".join(REMAINS.get(code, code) for code in report.remains) or "nothing"
+
+
 def _opening(report: ErasureReport) -> str | None:
     """What shows that the certificate is the subject's. It is kept nowhere, so it is handed out once."""
     return report.opening.reveal().hex() if report.opening is not None else None
@@ -83,7 +113,7 @@ def _opening(report: ErasureReport) -> str | None:
 
 def _show(report: ErasureReport, certificate: Path | None) -> None:
     if not report.recordings and not report.refused and not report.unreached:
-        say("Nothing is kept of that subject.")
+        say("Nothing is kept of that subject: nothing was erased, and there is nothing to certify.")
         return
     facts(
         "Erased",
@@ -91,9 +121,9 @@ def _show(report: ErasureReport, certificate: Path | None) -> None:
             "recordings": len(report.recordings),
             "objects deleted": report.objects_deleted,
             "corpus samples": report.samples_erased,
-            "corpus versions touched": ", ".join(report.versions) or "none",
-            "ledger entries": ", ".join(map(str, report.ledger)),
-            "still in older backups": ", ".join(report.remains) or "nothing",
+            "corpus versions touched": report.versions,
+            "ledger entries": report.ledger,
+            "still elsewhere": remaining(report),
             "certificate": certificate or "kept in the registry",
             "opening, for the subject alone": _opening(report) or "none",
         },

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from sottovoce.cli.batch import Result, items, treat_all, write_whole
-from sottovoce.cli.output import AsJson, answer, say, table
+from sottovoce.cli.batch import Result, items, left_out, write_whole
+from sottovoce.cli.crew import treat_all
+from sottovoce.cli.output import AsJson, answer, note, say, table
 from sottovoce.cli.treat import (
     RedactSettings,
     disguise_file,
@@ -21,15 +23,19 @@ from sottovoce.cli.treat import (
 )
 from sottovoce.domain.finding import Fill
 from sottovoce.domain.sound import Sound
-from sottovoce.errors import MediaError
 from sottovoce.pipeline.package import describe_transcript
 from sottovoce.policy.load import load_policy
 from sottovoce.policy.model import Models, Policy, Redaction
 
 Inputs = Annotated[list[Path], typer.Argument(help="Audio files or folders.", exists=True)]
-Output = Annotated[Path, typer.Option("--output", "-o", help="A file for one file; otherwise a folder.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="For one file a file of the same ending; otherwise a folder.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; one for each core by default.")]
-PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Take entities, fill, margins and model from here.")]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option("--policy", exists=True, dir_okay=False, help="Take entities, fill, margins and model from here."),
+]
 CustomerChannel = Annotated[int, typer.Option(min=0, max=1, help="Which of two channels is the customer's.")]
 
 
@@ -37,7 +43,8 @@ def redact(
     inputs: Inputs,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file for one file; otherwise a folder.")
+        Path | None,
+        typer.Option("--output", "-o", help="For one file a file of the same ending; otherwise a folder."),
     ] = None,
     maps: Annotated[
         Path | None, typer.Option("--map", help="Write the redaction map here (a folder for many).")
@@ -55,8 +62,10 @@ def redact(
     A file in doubt is withheld with its reason and nothing is written for it; exit code 1.
     """
     if output is None and not plan:
-        raise MediaError("say where the redacted sound goes", hint="give -o, or --plan to see what would go")
-    todo = items(inputs, output or Path())
+        raise typer.BadParameter("say where the redacted sound goes with -o, or give --plan to see what would go")
+    target = None if plan else output
+    todo = items(inputs, target)
+    _say_left_out(inputs, target, quiet=as_json)
     chosen = load_policy(policy).policy if policy else None
     settings = RedactSettings(
         redaction=_redaction(chosen, fill),
@@ -65,7 +74,7 @@ def redact(
         language=language,
         plan_only=plan,
         maps=maps,
-        many=len(todo) > 1,
+        many=len(inputs) > 1 or inputs[0].is_dir(),
     )
     results = treat_all(
         redact_file,
@@ -81,9 +90,11 @@ def redact(
 
 def anonymize(inputs: Inputs, *, output: Output, workers: Workers = None, as_json: AsJson = False) -> None:
     """Disguise the voice of every channel, to the sample as long as before; relative paths are kept."""
+    todo = items(inputs, output)
+    _say_left_out(inputs, output, quiet=as_json)
     results = treat_all(
         disguise_file,
-        items(inputs, output),
+        todo,
         prepare=prepare_disguise,
         settings=(),
         workers=workers,
@@ -118,6 +129,13 @@ def transcribe(
         _speak(shown, sound)
 
 
+def _say_left_out(inputs: list[Path], output: Path | None, *, quiet: bool) -> None:
+    """A file that is not treated is not passed over in silence."""
+    count = left_out(inputs, output)
+    if count and not quiet:
+        note(f"left out: {count} {'file' if count == 1 else 'files'} not called like audio")
+
+
 def _redaction(policy: Policy | None, fill: Fill | None) -> Redaction:
     redaction = policy.redaction if policy else Redaction()
     return redaction if fill is None else redaction.model_copy(update={"fill": fill})
@@ -141,22 +159,28 @@ def _report(results: list[Result], *, as_json: bool, planned: bool) -> None:
 def _tables(results: list[Result], *, planned: bool) -> None:
     if planned:
         rows = [
-            (Path(r.source).name, s["label"], s["channel"], f"{s['start_s']:.2f}", f"{s['end_s']:.2f}")
+            (r.source, s["label"], s["channel"], f"{s['start_s']:.2f}", f"{s['end_s']:.2f}")
             for r in results
             for s in r.facts.get("spans", [])
         ]
         table("Would be removed", ("file", "what", "channel", "from s", "to s"), rows)
-    files = [(Path(r.source).name, r.reason or "done", _told(r.facts)) for r in results]
+    files = [(r.source, r.reason or ("planned" if planned else "done"), _told(r.facts)) for r in results]
     table("Files", ("file", "outcome", ""), files)
+    withheld = sum(r.reason is not None for r in results)
+    if withheld:
+        say(f"{withheld} of {len(results)} withheld{'' if planned else ': nothing was written for them'}.")
 
 
 def _told(facts: dict[str, Any]) -> str:
     if "removed_s" in facts:
-        return f"{len(facts['spans'])} spans, {facts['removed_s']:.1f} of {facts['duration_s']:.1f} s"
+        spans = len(facts["spans"])
+        return f"{spans} {'span' if spans == 1 else 'spans'}, {facts['removed_s']:.1f} of {facts['duration_s']:.1f} s"
+    if "message" in facts:
+        return "; ".join(filter(None, (facts["message"], facts["hint"])))
     return ", ".join(f"{k} {v}" for k, v in facts.items() if v)
 
 
 def _speak(shown: dict[str, Any], sound: Sound) -> None:
     for channel in shown["channels"]:
         say(f"[bold]channel {channel['channel']} ({sound.roles[channel['channel']].value})[/]")
-        say(" ".join(word["text"] for word in channel["words"]))
+        say(escape(" ".join(word["text"] for word in channel["words"]) or "(no words)"))

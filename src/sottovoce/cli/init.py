@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +15,8 @@ import typer
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
+from sottovoce.policy.load import load_policy
+from sottovoce.policy.model import FolderSource
 from sottovoce.policy.template import default_policy
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
@@ -28,12 +33,13 @@ def init(
         bool, typer.Option(help="Draw a passphrase and keep it in the workspace: for trials only.")
     ] = False,
     policy: Annotated[
-        Path | None, typer.Option(help="Start from this policy instead of the commented default.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Start from this policy instead of the commented default."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a workspace: policy, key ring, registry and ledger."""
-    text = policy.read_text(encoding="utf-8") if policy else default_policy()
+    text = _text_of(policy) if policy else default_policy()
     house = make_workspace(workspace, text=text, generate=generate_passphrase)
     made = {
         "workspace": str(workspace),
@@ -44,23 +50,53 @@ def init(
     if as_json:
         answer(made)
         return
-    facts("A workspace is ready", made)
-    say("Next: edit the policy, then `sottovoce doctor`, `sottovoce plan`, `sottovoce run`.")
+    facts("A workspace is ready", {name.replace("_", " "): value for name, value in made.items()})
+    say(f"Next, in {workspace}: edit policy.yaml, then `sottovoce doctor`, `sottovoce plan`, `sottovoce run`.")
+
+
+def _text_of(policy: Path) -> str:
+    """Read strictly first, so that a wrong policy makes no workspace."""
+    load_policy(policy)
+    return policy.read_text(encoding="utf-8-sig")
 
 
 def make_workspace(root: Path, *, text: str, generate: bool) -> House:
-    """A new workspace, opened once so that its databases exist and its ledger has a first checkpoint."""
+    """A new workspace, opened once so that its databases exist. What fails halfway leaves nothing behind."""
+    if Workspace(root).exists:
+        raise WorkspaceError(f"there is a workspace in {root} already", hint="use it, or name another folder")
     passphrase = _drawn() if generate else _given()
     if generate:
         text = text.replace(f"env:{PASSPHRASE_VARIABLE}", f"file:{PASSPHRASE_FILE}")
-    workspace = build_workspace(root, policy=text, passphrase=passphrase)
-    if generate:
-        _keep(workspace, passphrase)
-    house = House(workspace)
+    with _whole_or_not(root):
+        workspace = build_workspace(root, policy=text, passphrase=passphrase)
+        if generate:
+            _keep(workspace, passphrase)
+        return _opened(House(workspace))
+
+
+def _opened(house: House) -> House:
     house.registry.outcomes("corpus")
     house.keystore.epochs()
     house.ledger.checkpoint()
+    for source in house.policy.sources.values():
+        if isinstance(source, FolderSource) and not Path(source.path).is_absolute():
+            (house.workspace.root / source.path).mkdir(parents=True, exist_ok=True)
     return house
+
+
+@contextlib.contextmanager
+def _whole_or_not(root: Path) -> Iterator[None]:
+    """Takes back what was made inside the block when the block fails; what was there before stays."""
+    there = root.exists()
+    before = set(root.iterdir()) if there else set()
+    try:
+        yield
+    except BaseException:
+        for made in set(root.iterdir()) - before if root.exists() else ():
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        if not there and root.exists():
+            root.rmdir()
+        raise
 
 
 def _drawn() -> Confidential[str]:

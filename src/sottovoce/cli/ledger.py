@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sottovoce.cli.batch import write_whole
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 from sottovoce.custody.verifier import Found
 from sottovoce.errors import LedgerTampered
@@ -20,13 +21,18 @@ app = typer.Typer(no_args_is_help=True, help="The tamper-evident ledger.")
 def verify(
     workspace: InWorkspace = HERE,
     *,
-    anchor: Annotated[list[Path] | None, typer.Option(help="A checkpoint kept elsewhere; may be given often.")] = None,
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A checkpoint kept elsewhere; may be given often."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every entry and say whether the ledger is what was signed. Exit code 8 when it is not."""
     house = House(Workspace(workspace))
     verdict = house.ledger.verify(anchors=[path.read_text(encoding="utf-8") for path in anchor or []])
     shown = {"verdict": verdict.found.value, "entries": verdict.size, "signed": verdict.signed, "entry": verdict.leaf}
+    if verdict.leaf is None and not as_json:
+        del shown["entry"]
     if as_json:
         answer(shown)
     else:
@@ -43,14 +49,20 @@ def prove(
     workspace: InWorkspace = HERE,
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the proof here.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """A C2SP tlog-proof of one entry, to be checked offline with `python -m sottovoce.custody.verifier`."""
-    proof = House(Workspace(workspace)).ledger.prove(seq)
-    if output is None:
+    house = House(Workspace(workspace))
+    proof = house.ledger.prove(seq)
+    if output is not None:
+        write_whole(output, proof.encode())
+    if as_json:
+        answer({"entry": seq, "proof": proof, "key": house.ledger.vkey})
+    elif output is None:
         typer.echo(proof, nl=False)
     else:
-        output.write_text(proof, encoding="utf-8")
-        say(f"proof of entry {seq} in {output}")
+        say(f"proof of entry {seq}: {output}")
+        say(f"Check it offline: python -m sottovoce.custody.verifier {output} --vkey '{house.ledger.vkey}'")
 
 
 @app.command()

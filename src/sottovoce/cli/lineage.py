@@ -34,8 +34,13 @@ def show(
         say("Nothing is known of it. An erased conversation leaves only its recordings' opaque keys.")
     for recording in shown:
         samples = recording.pop("samples")
-        facts(f"Recording {recording.pop('recording')}", {k: v for k, v in recording.items() if v not in (None, [])})
-        table("Samples", ("corpus id", "version", "split", "channel", "erased"), [tuple(s.values()) for s in samples])
+        told = {k.replace("_", " "): v for k, v in recording.items() if v not in (None, [])}
+        facts(f"Recording {told.pop('recording')}", told)
+        table(
+            "Samples",
+            ("corpus id", "version", "split", "channel", "erased"),
+            [(*list(s.values())[:-1], "yes" if s["erased"] else "") for s in samples],
+        )
 
 
 @app.command()

@@ -1,21 +1,24 @@
 """`sottovoce`: the whole program from the command line.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 policy, 4 workspace, 5 media, 6 models and hearing,
-7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused. Errors
-are one line and a hint; tracebacks, which could quote speech, are not printed.
+7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused, 12 a
+wrong truth file. Errors are one line and a hint; tracebacks, which could quote speech, are not printed.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sottovoce import __version__, telemetry
 from sottovoce.cli import corpus, demo, doctor, erase, files, init, ledger, lineage, plan, policy, run, sandbox, worker
-from sottovoce.cli.output import err
+from sottovoce.cli.output import complain
 from sottovoce.errors import SottovoceError
 
 app = typer.Typer(
@@ -43,6 +46,15 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(lineage.app, name="lineage")
 
 
+class LogLevel(StrEnum):
+    """Of our own log lines, on standard error."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"sottovoce {__version__}")
@@ -54,22 +66,39 @@ def root(
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
-    log_level: Annotated[str, typer.Option(envvar="SOTTOVOCE_LOG", help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
-    log_json: Annotated[bool, typer.Option(help="Log lines as JSON.")] = False,
+    log_level: Annotated[
+        LogLevel, typer.Option(envvar="SOTTOVOCE_LOG", case_sensitive=False, help="From which level on to log.")
+    ] = LogLevel.WARNING,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")] = False,
 ) -> None:
     """Set up what every command shares."""
-    telemetry.configure(level=log_level.upper(), as_json=log_json)
+    telemetry.configure(level=log_level.value, as_json=log_json)
 
 
 def main() -> None:
-    """The console script: an error of ours is one line, a hint and its exit code."""
+    """The console script: an error is one line, a hint and its exit code."""
     try:
         app()
     except SottovoceError as error:
-        err.print(f"[bold red]{error.code}[/] {error}", highlight=False)
-        if error.hint:
-            err.print(f"  {error.hint}", highlight=False)
+        complain(error.code, str(error), error.hint)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        complain(
+            "E_FILE", f"{_of_user(error)}{error.strerror or type(error).__name__}", "check the path, disk and rights"
+        )
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last boundary: a message nobody foresaw may hold speech
+        places = traceback.extract_tb(error.__traceback__)[-3:]
+        at = " ".join(f"{Path(place.filename).name}:{place.lineno}" for place in places)
+        complain(
+            "E_UNEXPECTED", f"{type(error).__name__} at {at}", "run `sottovoce doctor`; report this line if it is fine"
+        )
+        sys.exit(1)
+
+
+def _of_user(error: OSError) -> str:
+    """The file's own name; the system's message without it would not help."""
+    return f"{Path(os.fsdecode(error.filename)).name}: " if isinstance(error.filename, str | bytes) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, table
 from sottovoce.pipeline.survey import Survey
+from sottovoce.screening.sampler import Shortage
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
@@ -32,11 +33,14 @@ def _show(survey: Survey) -> None:
             "consent taken back since": f"{len(survey.withdrawn)} (a run erases them)",
         },
     )
-    if report.reasons:
-        table("Why not the rest", ("reason", "recordings"), [(r.value, n) for r, n in report.reasons.items()])
+    table("Why not the rest", ("reason", "recordings"), [(r.value, n) for r, n in report.reasons.items()])
     strata = [(s.stratum, s.admitted, f"{s.admitted_h:.2f}", s.chosen, f"{s.chosen_h:.2f}") for s in report.strata]
-    table("Strata", ("stratum", "admitted", "hours", "chosen", "hours"), strata)
-    if report.shortages:
-        short = [(s.kind.value, s.of, f"{s.wanted_h:.2f}", f"{s.chosen_h:.2f}") for s in report.shortages]
-        table("Short of", ("kind", "what", "wanted hours", "hours there are"), short)
+    table("Strata", ("stratum", "admitted", "hours admitted", "chosen", "hours chosen"), strata)
+    short = [(_short_of(s), f"{s.wanted_h:.2f}", f"{s.chosen_h:.2f}") for s in report.shortages]
+    table("Short of", ("what", "wanted hours", "hours there are"), short)
     say("Nothing was fetched. `sottovoce run` carries this out.")
+
+
+def _short_of(shortage: Shortage) -> str:
+    kind, of = shortage.kind.value, shortage.of
+    return f"the {kind}" if of == kind else f"{kind} {of}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
+from sottovoce.errors import UnknownRecording
 from sottovoce.policy.explain import describe
 from sottovoce.policy.load import load_policy
 from sottovoce.settings import Workspace
@@ -42,7 +43,7 @@ def explain(
 ) -> None:
     """Ask every rule about a recording and show which one decides, and how it ended."""
     house = House(Workspace(workspace))
-    keys = house.registry.by_conversation(recording) or (recording,)
+    keys = _keys(house, recording)
     shown = [_explained(house, key) for key in keys]
     if as_json:
         answer(shown)
@@ -51,6 +52,18 @@ def explain(
         rows = [(r["rule"], "passes" if r["passes"] else r["reason"], r["evidence"]) for r in one["rules"]]
         table(f"Recording {one['recording']}", ("rule", "answer", "evidence"), rows)
         facts("Ended", {"outcome": one["outcome"], "decided by": one["decided_by"]})
+
+
+def _keys(house: House, recording: str) -> tuple[str, ...]:
+    """The recordings of a conversation, or the one of that key. Raises UnknownRecording with what to do."""
+    try:
+        keys = house.registry.by_conversation(recording) or (recording,)
+        house.registry.recall(keys[0])
+    except UnknownRecording as error:
+        raise UnknownRecording(
+            str(error), hint="`sottovoce plan` reads what the sources have; then ask again"
+        ) from None
+    return tuple(keys)
 
 
 def _explained(house: House, key: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, table
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, span, table
+from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.errors import RecordingErased
 from sottovoce.pipeline.run import Runner, Summary, summarise
 from sottovoce.pipeline.supervisor import Supervisor
@@ -99,22 +100,26 @@ def show(summary: Summary) -> None:
     facts(
         "Run",
         {
-            "recordings seen": f"{summary.seen} ({summary.new} new)",
-            "admitted and carried": summary.chosen,
+            "recordings seen": summary.seen,
+            "decided before": summary.decided_before,
+            **({"not selected yet": summary.not_selected} if summary.not_selected else {}),
+            "admitted": summary.chosen,
             **summary.by_status,
-            "sealed hours": f"{summary.sealed_hours:.3f}",
+            "sound sealed": span(summary.sealed_hours * 3600),
             "call end to seal": _lag(summary),
-            "workers started again": summary.restarts,
-            "took": f"{summary.seconds:.1f} s",
+            **({"workers started again": summary.restarts} if summary.restarts else {}),
+            "took": span(summary.seconds),
         },
     )
-    if summary.by_reason:
-        table("Withheld", ("reason", "recordings"), list(summary.by_reason.items()))
-    if summary.removed_s:
-        table("Removed from the sound", ("entity", "seconds"), list(summary.removed_s.items()))
+    table("Withheld", ("reason", "recordings"), list(summary.by_reason.items()))
+    table("Removed from the sound", ("entity", "seconds"), list(summary.removed_s.items()))
+    if summary.by_status.get(OutcomeStatus.QUARANTINED):
+        say("What is quarantined stays where it was; `sottovoce run --retry` tries it again.")
+    if not summary.by_status:
+        say("Nothing new: every recording has its outcome, or was not selected.")
 
 
 def _lag(summary: Summary) -> str:
     if not summary.lag_s:
         return "nothing sealed"
-    return ", ".join(f"{name.upper()} {timedelta(seconds=round(s))}" for name, s in summary.lag_s.items())
+    return ", ".join(f"{name.upper()} {span(s)}" for name, s in summary.lag_s.items())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sottovoce.cli.output import facts
+from sottovoce.cli.output import AsJson, answer, facts
 
 if TYPE_CHECKING:
     from sottovoce.sandbox.serve import Sandbox
@@ -19,7 +20,10 @@ def sandbox(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the API on loopback.")] = 8790,
     media_port: Annotated[int, typer.Option(min=1, max=65535, help="The port media are served from.")] = 8791,
     *,
-    calls: Annotated[Path | None, typer.Option(help="A folder of calls instead of the packaged ones.")] = None,
+    calls: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A folder of calls instead of the packaged ones.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the sandbox until interrupted; it prints where it is and what credentials it takes."""
     from sottovoce.sandbox.serve import Sandbox, serve_forever
@@ -27,17 +31,21 @@ def sandbox(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve_forever(Sandbox(calls, port=port, media_port=media_port), on_ready=_introduce, stop=stop)
-
-
-def _introduce(sandbox: Sandbox) -> None:
-    facts(
-        "Sandbox",
-        {
-            "api_url": sandbox.api_url,
-            "media_hosts": sandbox.media_host,
-            "client id": sandbox.client_id,
-            "client secret": sandbox.client_secret,
-            "faults": f"POST {sandbox.api_url}/sandbox/faults",
-        },
+    tell = answer if as_json else _introduce
+    serve_forever(
+        Sandbox(calls, port=port, media_port=media_port), on_ready=lambda ready: tell(_described(ready)), stop=stop
     )
+
+
+def _described(sandbox: Sandbox) -> dict[str, str]:
+    return {
+        "api_url": sandbox.api_url,
+        "media_hosts": sandbox.media_host,
+        "client_id": sandbox.client_id,
+        "client_secret": sandbox.client_secret,
+        "faults": f"POST {sandbox.api_url}/sandbox/faults",
+    }
+
+
+def _introduce(described: Mapping[str, str]) -> None:
+    facts("The sandbox is serving; Ctrl-C ends it", described)

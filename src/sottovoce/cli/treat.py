@@ -128,7 +128,7 @@ def _write_map(item: Item, redacted: RedactedMedia, settings: RedactSettings) ->
 
     if settings.maps is None:
         return
-    target = settings.maps / item.relative.with_suffix(".json") if settings.many else settings.maps
+    target = settings.maps / f"{item.relative}.json" if settings.many else settings.maps
     write_whole(target, json.dumps(redaction_map(redacted.treated.plan), indent=2).encode())
 
 

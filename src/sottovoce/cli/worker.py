@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sottovoce.cli.output import HERE, InWorkspace
+from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, say
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
@@ -19,6 +19,7 @@ def worker(
     *,
     slot: Annotated[int, typer.Option(min=0, help="Which slot of this machine; each is held by one process.")] = 0,
     node: Annotated[str, typer.Option(help="This machine's name among all that share the database.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Take recordings from the queue, one at a time. `run` starts its own; start more on other machines."""
     name = node or platform.node().split(".")[0] or "node"
@@ -27,4 +28,8 @@ def worker(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     house.warm()
+    if as_json:
+        answer({"node": name, "slot": slot})
+    else:
+        say(f"{name}, slot {slot}: taking recordings; Ctrl-C ends it after the one at hand.")
     house.worker(node=name, slot=slot).serve(house.carrier(), stop)

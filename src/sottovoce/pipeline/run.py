@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import Outcome
-from sottovoce.domain.outcome import OutcomeStatus
+from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.errors import EngineError, RecordingErased, SottovoceError
 from sottovoce.pipeline.engine import Job, Queue
 from sottovoce.pipeline.lines import Line
@@ -28,10 +28,16 @@ IDLE_TICKS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run came to. Seconds are rounded to a tenth."""
+    """What a run came to. Seconds are rounded to a tenth.
+
+    `new` were never seen before; `decided_before` had their outcome when the run began; `not_selected`
+    may be taken by a later run.
+    """
 
     seen: int
     new: int
+    decided_before: int
+    not_selected: int
     chosen: int
     by_status: Mapping[str, int]
     by_reason: Mapping[str, int]
@@ -153,6 +159,8 @@ def summarise(
     return Summary(
         seen=survey.seen,
         new=survey.new,
+        decided_before=survey.seen - len(survey.report.taken) - len(survey.report.not_taken),
+        not_selected=sum(1 for refused in survey.report.not_taken if refused.reason is Reason.NOT_SELECTED),
         chosen=len(survey.report.taken),
         by_status=dict(Counter(o.status.value for o in outcomes)),
         by_reason=dict(Counter(o.reason.value for o in outcomes if o.reason).most_common()),
