@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -96,12 +97,14 @@ def _hamming() -> Floats:
 @cache
 def _mel() -> Floats:
     """Triangles evenly spaced on the mel scale (O'Shaughnessy's formula), (FFT/2+1, BANDS)."""
-    edges = np.linspace(*(2595 * np.log10(1 + np.array([LOW_HZ, HIGH_HZ]) / 700)), BANDS + 2)
+    low, high = (2595 * math.log10(1 + hz / 700) for hz in (LOW_HZ, HIGH_HZ))
+    edges = np.linspace(low, high, BANDS + 2)
     centres = 700 * (10 ** (edges / 2595) - 1)
     hz = np.arange(FFT // 2 + 1) * RATE / FFT
     rise = (hz[:, None] - centres[:-2]) / np.diff(centres)[:-1]
     fall = (centres[2:] - hz[:, None]) / np.diff(centres)[1:]
-    return np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
+    bank: Floats = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
+    return bank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,10 @@ class Ear:
     def of_bytes(cls, weights: bytes) -> Ear:
         """From an `npz` as `scripts/train_ear.py` writes it: numbers only, nothing that runs."""
         with np.load(io.BytesIO(weights), allow_pickle=False) as held:
-            layer = lambda name: (held[f"{name}_kernel"].astype(np.float32), held[f"{name}_bias"])  # noqa: E731
+
+            def layer(name: str) -> tuple[Floats, Floats]:
+                return held[f"{name}_kernel"].astype(np.float32), held[f"{name}_bias"]
+
             return cls(
                 first=layer("first"),
                 blocks=tuple((*layer(f"block{n}"), int(d)) for n, d in enumerate(held["dilations"])),

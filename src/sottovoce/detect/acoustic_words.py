@@ -44,7 +44,7 @@ class SpokenDigit:
 def digits_in(logs: Floats, prior: Floats) -> tuple[SpokenDigit, ...]:
     """Every digit in (steps, CLASSES) log probabilities, in order of time."""
     number = np.exp(logs[:, FIRST_DIGIT:]).sum(axis=1) + np.exp(logs[:, TENS])
-    scaled = logs - PRIOR_WEIGHT * np.log(prior)
+    scaled: Floats = (logs - PRIOR_WEIGHT * np.log(prior)).astype(np.float32)
     return tuple(
         word
         for start, end in _worth_a_search(number)
