@@ -22,16 +22,18 @@ PITCH_WANDERS: Final = 1.5 / 12 * np.log(2)
 """A standard deviation of one and a half semitones."""
 LIVELINESS: Final = (0.1, 0.5)
 """How much of the speaker's own intonation is left."""
-THROAT: Final = 0.18
+THROAT: Final = 0.08
 """The longest and the shortest throat differ by this, in nepers of frequency, from the speaker's."""
-THROAT_WANDERS: Final = 0.06
-THROAT_MOST: Final = 0.25
-BEND: Final = 0.12
+THROAT_WANDERS: Final = 0.02
+THROAT_MOST: Final = 0.15
+BEND: Final = 0.03
 """McAdams: frequencies f go to f^(1 + bend), with 1 kHz kept."""
-TIMBRE: Final = 0.7
-"""Long-term spectra differ by this much of what sounds within one utterance do."""
+TIMBRE: Final = 1.3
+"""Long-term spectra differ by this much of what sounds within one utterance do (people: 0.65)."""
+TILT: Final = 0.3
+"""The same for the first two orders, which words can bear less of."""
 TIMBRE_WANDERS: Final = 0.25
-MIXING: Final = 0.2
+MIXING: Final = 0.05
 MIXING_REACH: Final = 1.5
 FLOOR_DB: Final = (30.0, 40.0)
 """How far the drawn room's noise lies below the speech."""
@@ -58,7 +60,7 @@ def draw(random: np.random.Generator, *, count: int, cepstrum: MelCepstrum) -> P
     shape = cepstrum.long_term()
     spread = cepstrum.spread
     wandering = TIMBRE_WANDERS * _wander(random, count, cepstrum.order)
-    own = TIMBRE * random.standard_normal(cepstrum.order)
+    own = np.where(np.arange(cepstrum.order) < 2, TILT, TIMBRE) * _level_draw(random, cepstrum.order)
     throat = THROAT * (0.6 * size + 0.4 * random.uniform(-1, 1)) + THROAT_WANDERS * _wander(random, count, 1)[:, 0]
     return PseudoSpeaker(
         pitch=(low + (high - low) * (size + 1) / 2 + PITCH_WANDERS * _wander(random, count, 1)[:, 0]).astype(
@@ -72,6 +74,11 @@ def draw(random: np.random.Generator, *, count: int, cepstrum: MelCepstrum) -> P
         mixing=_mixing(random, spread),
         floor_db=random.uniform(*FLOOR_DB),
     )
+
+
+def _level_draw(random: np.random.Generator, width: int) -> NDArray[np.float64]:
+    """Of unit variance, and never extreme: one mangled call hides no better than one well drawn."""
+    return random.uniform(-np.sqrt(3), np.sqrt(3), width)
 
 
 def _wander(random: np.random.Generator, count: int, width: int) -> NDArray[np.float32]:

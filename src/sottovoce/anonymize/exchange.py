@@ -26,8 +26,8 @@ PITCH_HZ: Final = (70.0, 320.0)
 MOST_INTONATION: Final = 0.35
 """A third of an octave and a half: beyond it lie the tracker's octave errors."""
 CLEARLY_VOICED: Final = 0.55
-VOICED_FROM: Final = 0.35
-VOICED_OVER: Final = 0.4
+VOICED_FROM: Final = 0.42
+VOICED_OVER: Final = 0.33
 
 
 def exchange(voice: Voice, speaker: PseudoSpeaker, *, cepstrum: MelCepstrum) -> Voice:

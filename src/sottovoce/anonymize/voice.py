@@ -15,10 +15,13 @@ from sottovoce.anonymize.spectrum import MelCepstrum
 SILENT_DB: Final = -75.0
 ENVELOPE_HOPS: Final = 2.75
 """22 ms: two periods of a low voice, and short enough for a stop's burst."""
-LEAST_KEPT: Final = 0.08
+LEAST_KEPT: Final = 0.3
 """Of a bin's power, however much noise is taken off."""
 LEAST_RANGE_DB: Final = 12.0
 """With less between the quiet and the loud, nothing can be told apart: all counts as speech."""
+SPEECH_FROM: Final = 0.2
+"""Of the way from the quiet to the loud: weak fricatives lie there."""
+SPEECH_OVER_DB: Final = 8.0
 LINE_BINS: Final = np.arange(-3, 4)
 """The window's main lobe."""
 LINE_SHARE: Final = 0.995
@@ -78,7 +81,7 @@ def _level(samples: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
 def _speech(level: NDArray[np.float32], quiet: float, loud: float) -> NDArray[np.float32]:
     if loud - quiet <= LEAST_RANGE_DB:
         return (level > SILENT_DB).astype(np.float32)
-    return np.asarray(np.clip((level - (quiet + loud) / 2 + 6) / 10, 0, 1), dtype=np.float32)
+    return np.asarray(np.clip((level - quiet - SPEECH_FROM * (loud - quiet)) / SPEECH_OVER_DB, 0, 1), dtype=np.float32)
 
 
 def _spectral(
