@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,13 @@ from sottovoce.domain.finding import Finding
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
+from sottovoce.pipeline.carrier import Carrier
+from sottovoce.pipeline.refs import StepError
 from sottovoce.redact.redactor import Redactor
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 from sottovoce.wiring.rooms import noise_source
-from sottovoce.wiring.workspace import build_workspace
+from sottovoce.wiring.workspace import build_workspace, utc_now
 
 RATE = 8000
 SECONDS = 3.0
@@ -149,9 +152,15 @@ class Inverted:
         return (samples * -np.float32(random.uniform(0.5, 0.9))).astype(np.float32)
 
 
-def quick_house(workspace: Workspace, *, pause_s: float = 0.0, actor: str = "test") -> House:
+def quick_house(
+    workspace: Workspace,
+    *,
+    pause_s: float = 0.0,
+    actor: str = "test",
+    clock: Callable[[], datetime] = utc_now,
+) -> House:
     """The house with its slow rooms exchanged."""
-    house = House(workspace, actor=actor)
+    house = House(workspace, actor=actor, clock=clock)
     hears = OneWord(pause_s=pause_s)
     redactor = Redactor(transcriber=hears, finder=OneSecond(), ears=(Deaf(),), noise_source=noise_source)
     disguiser = Disguiser(anonymizer=Inverted(), randomness=noise_source)
@@ -168,3 +177,29 @@ def settle_all(house: House) -> Sequence[str]:
     """Looks at the folder and decides; answers the keys to carry."""
     surveyor = house.surveyor()
     return surveyor.settle(surveyor.look())
+
+
+def carry_all(house: House, keys: Iterable[str]) -> dict[str, str]:
+    """What the engine does with each recording, without waiting between tries; answers statuses.
+
+    StepError when not even closing goes through: the recording is then where it was.
+    """
+    carrier = house.carrier()
+    return {key: _carried(carrier, house.line.name, key) for key in keys}
+
+
+def _carried(carrier: Carrier, line: str, key: str) -> str:
+    try:
+        return _tried(lambda: carrier.carry(line, key))
+    except StepError as error:
+        code = error.code
+    return _tried(lambda: carrier.close(line, key, code))
+
+
+def _tried(step: Callable[[], str], *, tries: int = 3) -> str:
+    try:
+        return step()
+    except StepError as error:
+        if not error.retryable or tries == 1:
+            raise
+    return _tried(step, tries=tries - 1)
