@@ -20,7 +20,7 @@ from sottovoce.anonymize.voice import Voice
 ABOUT_S: Final = 4.0
 WHOLE_COUNTS: Final = 5.0
 """The whole channel's average counts as this many frames: where next to nothing is near, it stands in."""
-EVEN: Final = 0.7
+EVEN: Final = 0.5
 """How far each coefficient's spread is brought to the ordinary one, as an exponent."""
 PITCH_HZ: Final = (70.0, 320.0)
 MOST_INTONATION: Final = 0.35

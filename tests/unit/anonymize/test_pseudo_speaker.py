@@ -122,13 +122,15 @@ def test_all_silence_is_all_silence():
     assert not disguised(np.zeros(16_000, dtype=np.float32)).any()
 
 
-def test_the_tone_of_a_redaction_stays_a_tone(voice):
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+def test_the_tone_of_a_redaction_stays_a_tone(voice, rate):
     """It does not turn into a hum that sounds like speech."""
-    samples = voice()
-    tone = (0.14 * np.sin(2 * np.pi * 1000 / 16_000 * np.arange(12_000))).astype(np.float32)
-    samples[16_000:28_000] = tone
-    out = disguised(samples)[16_500:27_500]
-    assert np.abs(out - samples[16_500:27_500]).max() < 1e-6
+    samples = voice(rate=rate)
+    samples[rate : 2 * rate] = 0.14 * np.sin(2 * np.pi * 1000 / rate * np.arange(rate))
+    inside = slice(rate + rate // 30, 2 * rate - rate // 30)
+    out = disguised(samples, rate=rate)
+    assert np.abs(out[inside] - samples[inside]).max() < 1e-6
+    assert np.abs(out[:rate] - samples[:rate]).max() > 0.05
 
 
 def test_noise_stays_noise():
