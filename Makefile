@@ -51,7 +51,7 @@ chaos: .venv/.developing  ## kill workers at random, long form
 	SOTTOVOCE_CHAOS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m chaos --timeout=3600 tests/chaos
 
 lock:  ## renew the hashed lock files (needs uv)
-	uv pip compile pyproject.toml requirements/build.in --group test --group lint --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt
+	uv pip compile pyproject.toml requirements/build.in --group test --group lint --group bench --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt
 	uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements/develop.txt -o requirements/install.txt
 
 clean:
