@@ -1,0 +1,26 @@
+"""A house of two small recordings, copied for each test because making keys is slow on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sottovoce.settings import Workspace
+from sottovoce.testing.house import make_test_workspace, quick_house
+from sottovoce.wiring.house import House
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return make_test_workspace(tmp_path_factory.mktemp("fresh") / "w", count=2)
+
+
+@pytest.fixture
+def house(fresh: Workspace, tmp_path: Path) -> Iterator[House]:
+    shutil.copytree(fresh.root, tmp_path / "w")
+    house = quick_house(Workspace(tmp_path / "w"))
+    yield house
+    house.close()
