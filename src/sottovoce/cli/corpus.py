@@ -77,12 +77,11 @@ def show(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJ
     """A version's samples, as those who train see them."""
     house = House(Workspace(workspace))
     shown = house.versions.show(_named(house, version))
+    samples = [{**s.released, "corpusId": s.corpus_id, "split": s.split, "erased": s.erased} for s in shown.samples]
     if as_json:
-        answer(
-            {"version": shown.version.version, "samples": [{**s.released, "erased": s.erased} for s in shown.samples]}
-        )
+        answer({"version": shown.version.version, "samples": samples})
         return
-    rows = [(*(s.released.get(c, "") for c in COLUMNS), "erased" if s.erased else "") for s in shown.samples]
+    rows = [(*(s.get(c, "") for c in COLUMNS), "erased" if s["erased"] else "") for s in samples]
     table(f"{shown.version.version}: {len(shown.samples)} samples", (*COLUMNS.values(), ""), rows)
 
 

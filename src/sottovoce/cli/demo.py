@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -234,20 +235,28 @@ def _tell(into: Path, house: House, shown: Shown) -> None:
 
 
 def _where(into: Path, house: House, shown: Shown) -> list[tuple[str, str]]:
-    conversation = _a_conversation(house)
+    conversation, ours = _a_conversation(house), _called("sottovoce")
     return [
         ("hear the tone where the card number was", ", ".join(shown.listen)),
         ("who is in the corpus", f"{into}/reports/"),
-        ("its samples, by opaque ids", f"sottovoce corpus show -w {into}"),
-        ("follow one conversation", f"sottovoce lineage show {conversation} -w {into}"),
-        ("why it was taken", f"sottovoce policy explain {conversation} -w {into}"),
+        ("its samples, by opaque ids", f"{ours} corpus show -w {into}"),
+        ("follow one conversation", f"{ours} lineage show {conversation} -w {into}"),
+        ("why it was taken", f"{ours} policy explain {conversation} -w {into}"),
         ("the erasure certificate", f"{into}/{CERTIFICATE}"),
-        ("verify the ledger", f"sottovoce ledger verify -w {into}"),
+        ("verify the ledger", f"{ours} ledger verify -w {into}"),
         (
             "verify it without us",
-            f"python -m sottovoce.custody.verifier {into}/{EXPORT} --vkey '{house.ledger.vkey}'",
+            f"{_called('python')} -m sottovoce.custody.verifier {into}/{EXPORT} --vkey '{house.ledger.vkey}'",
         ),
     ]
+
+
+def _called(program: str) -> str:
+    """How a program of this installation is started from here: `.venv/bin` is seldom on the path."""
+    beside = Path(sys.executable).parent / program
+    if shutil.which(program) == str(beside):
+        return program
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def _a_conversation(house: House) -> str:

@@ -28,6 +28,9 @@ from sottovoce.wiring.house import House
 
 MIN_FREE_BYTES = 1 << 30
 TOKEN_KEY = re.compile(rb"[0-9a-f]{64}\s*")
+POLICY = "policy"
+"""Without it nothing else can be asked."""
+
 SAMPLED = 20
 QUIET_RATE = 8000
 CANARY = "doctor/canary"
@@ -64,6 +67,8 @@ def _ask_all(house: House, *, quiet: bool) -> list[Finding]:
             progress.update(task, description=f"checking {name}")
             found.append(_asked(name, check, house))
             progress.advance(task)
+            if name == POLICY and not found[-1].ok:
+                break
         progress.update(task, description="checked")
     return found
 
@@ -110,7 +115,7 @@ def _passphrase(house: House) -> str:
     beside = reference.startswith("file:") and not Path(reference.removeprefix("file:")).is_absolute()
     epochs = len(house.vault.epochs())
     kept = "; the passphrase lies beside the ring, which is for trials only" if beside else ""
-    return f"{house.keystore.kms}, {epochs} epochs{kept}"
+    return f"{house.keystore.kms}, {epochs} {'epoch' if epochs == 1 else 'epochs'}{kept}"
 
 
 def _database(house: House) -> str:
@@ -191,7 +196,7 @@ def _sources(house: House) -> str:
 
 
 CHECKS: dict[str, Callable[[House], str]] = {
-    "policy": _policy,
+    POLICY: _policy,
     "key files": _files,
     "key ring": _passphrase,
     "registry": _database,

@@ -17,7 +17,22 @@ from typing import Annotated
 import typer
 
 from sottovoce import __version__, telemetry
-from sottovoce.cli import corpus, demo, doctor, erase, files, init, ledger, lineage, plan, policy, run, sandbox, worker
+from sottovoce.cli import (
+    conformance,
+    corpus,
+    demo,
+    doctor,
+    erase,
+    files,
+    init,
+    ledger,
+    lineage,
+    plan,
+    policy,
+    run,
+    sandbox,
+    worker,
+)
 from sottovoce.cli.output import complain
 from sottovoce.errors import SottovoceError
 
@@ -44,6 +59,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(lineage.app, name="lineage")
+app.add_typer(conformance.app, name="conformance")
 
 
 class LogLevel(StrEnum):
