@@ -44,9 +44,12 @@ FLOOR_DB: Final = (30.0, 40.0)
 """How far the drawn room's noise lies below the speech."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PseudoSpeaker:
-    """Tracks have one row a frame. `pitch` in nepers of Hz, `throat` in nepers of frequency."""
+    """Tracks have one row a frame. `pitch` in nepers of Hz, `throat` in nepers of frequency.
+
+    Never printed: whoever knows the numbers can undo the disguise.
+    """
 
     pitch: NDArray[np.float32]
     liveliness: float

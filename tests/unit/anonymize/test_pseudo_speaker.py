@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sottovoce.anonymize.draw import draw
 from sottovoce.anonymize.grid import Grid
 from sottovoce.anonymize.pitch import pitch
 from sottovoce.anonymize.pseudo_speaker import PseudoSpeakerAnonymizer
@@ -221,3 +222,11 @@ def test_pitch_is_found(voice):
         found, periodic = pitch(voice(height=height), rate=16_000, count=370)
         clear = found[periodic > 0.8]
         assert abs(12 * np.log2(np.median(clear) / height)) < 1.5
+
+
+def test_what_is_drawn_is_never_printed():
+    """Neither a log nor a traceback can carry what would undo the disguise."""
+    cepstrum = MelCepstrum.of(Grid(rate=8_000, samples=800))
+    speaker = draw(np.random.default_rng(1), count=12, cepstrum=cepstrum)
+    assert str(speaker.bend) not in repr(speaker)
+    assert "array" not in repr(speaker)
