@@ -68,6 +68,21 @@ def test_the_floor_follows_the_line():
     assert not any(s.overlaps(Span(55 * RATE, 56 * RATE)) for s in found)
 
 
+@pytest.mark.parametrize("snr_db", [5, 15])
+def test_speech_in_loud_noise_is_active(snr_db):
+    """A voiced sound five decibels above the line's noise is found, and the pauses are not."""
+    samples = line(seconds=20, floor=0.02)
+    time = np.arange(RATE) / RATE
+    vowel = sum(np.sin(2 * np.pi * 140 * k * time) / k for k in range(2, 12))
+    voiced = vowel / np.sqrt(np.mean(vowel**2)) * 0.02 * 10 ** (snr_db / 20)
+    for second in (3, 4, 9):
+        samples[second * RATE : (second + 1) * RATE] += voiced.astype(np.float32)
+    found = active_spans(samples, RATE)
+    assert covered(found) < 4.5 * RATE
+    assert any(s.contains(Span(24_400, 39_600)) for s in found)
+    assert any(s.contains(Span(72_400, 79_600)) for s in found)
+
+
 def test_windows_hold_every_span_and_map_back():
     """Packed windows stay under their limit, lose no active sample and find the way back."""
     spans = (*(Span(k * 40_000, k * 40_000 + 24_000) for k in range(20)), Span(900_000, 1_500_000))
