@@ -10,7 +10,7 @@ from pathlib import Path
 from sottovoce.custody.signer import create_log_key
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
-from sottovoce.policy.load import load_policy
+from sottovoce.policy.load import parse_policy
 from sottovoce.settings import Workspace
 from sottovoce.vault.file_keyring import FileKeyRing
 
@@ -29,17 +29,18 @@ def origin_of(tenant: str) -> str:
 def build_workspace(root: Path, *, policy: str, passphrase: Confidential[str]) -> Workspace:
     """A new workspace: policy, key ring, log key, token key. Raises WorkspaceError where there is one.
 
-    The passphrase opens the key ring and is not kept.
+    A policy that is wrong raises PolicyError before anything is made. The passphrase opens the key ring
+    and is not kept.
     """
     workspace = Workspace(root)
     if workspace.exists:
         raise WorkspaceError(f"there is a workspace in {root} already", hint="use it, or name another folder")
+    loaded = parse_policy(policy)
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_private(workspace.policy, policy)
-    loaded = load_policy(workspace.policy)
     FileKeyRing.create(workspace.key_ring, passphrase, clock=utc_now, environment=loaded.policy.environment)
     create_log_key(workspace.log_key, name=origin_of(loaded.policy.tenant))
     _write_private(workspace.token_key, secrets.token_hex(TOKEN_KEY_BYTES))
+    _write_private(workspace.policy, policy)
     return workspace
 
 
