@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from sottovoce.errors import EngineError, EngineUnavailable
-from sottovoce.pipeline.engine import Job, Queue, Worker
+from sottovoce.errors import EngineError, EngineUnavailable, LedgerUnavailable
+from sottovoce.pipeline.engine import ABI, MAX_RECOVERIES, POLL_S, QUEUE, Job, Queue, Worker
 from sottovoce.pipeline.reap import MAX_ADOPTIONS, Reaper
 from sottovoce.pipeline.refs import StepError
 from sottovoce.testing.engine import FolderHearts, FolderTask
@@ -288,3 +288,44 @@ def test_a_database_that_is_not_there_is_named(tmp_path):
             Queue(url=url)
         assert "engine_url" in refused.value.hint
         assert "nobody" not in str(refused.value)
+
+
+def test_the_queue_is_never_without_limits(url, queue, tmp_path):
+    """One recording a worker, asked for every tenth of a second, under a version that does not follow the source."""
+    queue.submit(job("a"))
+    with working(url, tmp_path, FolderTask(tmp_path)):
+        until(lambda: not queue.unfinished())
+        registered = queue._client.retrieve_queue(QUEUE)
+        (row,) = queue._list(["SUCCESS"])
+    assert registered.worker_concurrency == 1
+    assert registered.polling_interval_sec == POLL_S == 0.1
+    assert row.app_version == ABI
+    assert row.executor_id == "here:0"
+    assert MAX_RECOVERIES == 3
+
+
+def test_a_worker_that_cannot_beat_finishes_what_it_has(url, queue, tmp_path):
+    """A registry that is away for a moment costs a worker its heartbeat and not its recording."""
+
+    class Mute(FolderHearts):
+        def beat(self, executor: str) -> None:
+            raise LedgerUnavailable("away")
+
+    task, stop = FolderTask(tmp_path), threading.Event()
+    worker = Worker(url=url, node="here", slot=0, slots=tmp_path / "slots", hearts=Mute(tmp_path))
+    thread = threading.Thread(target=worker.serve, args=(task, stop))
+    thread.start()
+    queue.submit(job("a"))
+    until(lambda: task.how("corpus", "a"))
+    stop.set()
+    thread.join()
+    assert task.how("corpus", "a") == "sealed"
+
+
+def test_rows_of_others_are_nobodys_job(queue, tmp_path):
+    """What the engine's tables hold beside recordings is neither closed nor forgotten, and an empty list is no call."""
+    queue._client.enqueue({"workflow_name": "other", "queue_name": "other", "workflow_id": "scheduled"})
+    queue._client.cancel_workflow("scheduled")
+    queue.forget([])
+    assert queue.given_up() == ()
+    assert queue._client.list_workflows(workflow_ids=["scheduled"])
