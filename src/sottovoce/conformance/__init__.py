@@ -1,0 +1,1 @@
+"""Judging any vendor's redacted audio from the sound alone (SPEC 7.7)."""
