@@ -16,7 +16,7 @@ from sottovoce.domain.finding import Finding, PlannedSpan, RedactionPlan
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.errors import RedactionError
-from sottovoce.redact.crosstalk import carries
+from sottovoce.redact.crosstalk import carries, couples
 from sottovoce.redact.energy import Envelope, envelope
 from sottovoce.redact.rules import RedactionRules
 
@@ -38,7 +38,7 @@ def make_plan(findings: Iterable[Finding], *, rules: RedactionRules, sound: Soun
     pieces: list[_Piece] = []
     for finding in findings:
         _check(finding, sound)
-        if rules.wants(finding.entity, sound.roles[finding.channel]):
+        if rules.wants(finding.entity, sound.roles[finding.channel], score=finding.score):
             wide = finding.span.widened(margin, margin, limit=sound.frames)
             pieces.append((finding.channel, _snapped(wide, levels, finding.channel, sound), (finding,)))
     pieces = _joined(pieces, gap)
@@ -76,12 +76,15 @@ def _steps(levels: Envelope, channel: int, frames: range) -> int:
 
 
 def _echoes(pieces: Sequence[_Piece], sound: Sound) -> list[_Piece]:
-    """The same stretches on every other channel that carries them."""
+    """The same stretches on every other channel that carries them, there or throughout the call."""
+    sources = {channel for channel, _, _ in pieces}
+    pairs = {(s, o) for s in sources for o in range(sound.channels) if o != s}
+    coupled = {(s, o) for s, o in pairs if couples(sound, source=s, other=o)}
     return [
         (other, span, findings)
         for channel, span, findings in pieces
-        for other in range(sound.channels)
-        if other != channel and carries(sound, span, source=channel, other=other)
+        for source, other in pairs
+        if source == channel and ((source, other) in coupled or carries(sound, span, source=source, other=other))
     ]
 
 
