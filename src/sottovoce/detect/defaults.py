@@ -15,7 +15,7 @@ from sottovoce.detect.spoken_numbers import SpokenNumbers
 from sottovoce.detect.unheard import GuessedSpeech, UnheardSpeech
 
 
-def text_detectors(*, keep_last_four: bool = True, every_name: bool = False) -> tuple[Detector, ...]:
+def text_detectors(*, keep_last_four: bool = True) -> tuple[Detector, ...]:
     """Those that read the transcript."""
     return (
         SpokenNumbers(keep_last_four=keep_last_four),
@@ -23,16 +23,16 @@ def text_detectors(*, keep_last_four: bool = True, every_name: bool = False) -> 
         Dates(),
         Spelling(),
         Streets(),
-        PresidioDetector(every_name=every_name),
+        PresidioDetector(),
         UnheardSpeech(),
         GuessedSpeech(),
     )
 
 
-def default_detectors(*, keep_last_four: bool = True, every_name: bool = False) -> tuple[Detector, ...]:
+def default_detectors(*, keep_last_four: bool = True) -> tuple[Detector, ...]:
     """Text, tones and the second ear. Loads models; raises ModelError or DetectionError where one is missing."""
     return (
-        *text_detectors(keep_last_four=keep_last_four, every_name=every_name),
+        *text_detectors(keep_last_four=keep_last_four),
         DtmfDetector(),
         Listening(listener=SecondEar(), name="second_ear"),
     )

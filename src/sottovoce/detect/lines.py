@@ -77,8 +77,11 @@ class Line:
     def voiced(self, first: int, last: int, *, reach_s: float = 0.4) -> Span:
         """The span of tokens `first <= i < last`, with the voice around them that no other token claims.
 
-        Reaches at most `reach_s` to each side: a transcriber drops or shifts the edges of a number.
+        Reaches at most `reach_s` to each side: a transcriber drops or shifts the edges of a number. Words are taken
+        whole: where in a word a piece of it was said, its letters do not tell.
         """
+        first = bisect_left(self.tokens, self.tokens[first].word, hi=first, key=lambda t: t.word)
+        last = bisect_right(self.tokens, self.tokens[last - 1].word, lo=last, key=lambda t: t.word)
         span = Span(self.tokens[first].span.start, max(t.span.end for t in self.tokens[first:last]))
         reach = int(reach_s * self.rate)
         floor = max(self.tokens[first - 1].span.end if first else 0, span.start - reach)

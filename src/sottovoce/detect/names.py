@@ -2,8 +2,8 @@
 
 A language model calls every capitalised name a person: callers, and the heroes of a story, and shops. By
 default a name goes when the words around it say whose it is (an introduction, a greeting, a relative, a
-patient), when it is a full name, or when it closes a sentence as an address. Queues under HIPAA, where
-every name must go, ask for all of them.
+patient), when it is a full name, or when it closes a sentence as an address. Queues under HIPAA take
+every name: the rules of redaction hold the two apart by score.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from sottovoce.detect.names import is_of_the_call, is_placed
 from sottovoce.detect.places import is_wide
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.domain.entities import PRESIDIO, Entity
-from sottovoce.domain.finding import Finding
+from sottovoce.domain.finding import OF_THE_CALL, Finding
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Word
 from sottovoce.errors import DetectionError
@@ -25,6 +25,8 @@ LANGUAGE = "en"
 LOWEST_SCORE = 0.4
 SURE = 0.45
 """Mean word probability from which a name is believed without anything around it."""
+SOMEBODYS = OF_THE_CALL / 2
+"""The score of a name or place that nothing around it ties to the call: the queue's rules decide."""
 SYLLABLE_S = 0.3
 MOST_CHARACTERS = 20_000
 """Text is analysed in pieces of this size, so that a hostile transcript costs time in proportion."""
@@ -40,14 +42,15 @@ class _Text:
 
 
 class PresidioDetector:
-    """Finds NAME, ADDRESS, EMAIL, IBAN, SSN and their like in what was written down."""
+    """Finds NAME, ADDRESS, EMAIL, IBAN, SSN and their like in what was written down.
+
+    Every name and place is told; those of the call's people (see `names`) with a score of 0.5 and more.
+    """
 
     name = "presidio"
 
-    def __init__(self, *, every_name: bool = False) -> None:
-        """`every_name` takes all names and places, not only those of the call's people (see `names`)."""
+    def __init__(self) -> None:
         self._analyzer = _analyzer()
-        self._every_name = every_name
 
     def find(self, call: HeardCall) -> tuple[Finding, ...]:
         return tuple(f for c in call.transcript.channels for f in self._on(c, call.transcript.rate))
@@ -57,26 +60,34 @@ class PresidioDetector:
             results = self._analyzer.analyze(text=text.text, language=LANGUAGE, score_threshold=LOWEST_SCORE)
             for result in results:
                 entity = PRESIDIO.get(result.entity_type)
-                if entity is not None and self._counts(entity, text, result.start, result.end):
+                if entity is not None and _is_written(entity, text.text[result.start : result.end]):
                     yield Finding(
                         entity=entity,
                         channel=channel.channel,
                         span=_span(text, result.start, result.end, rate=rate),
                         detector=self.name,
-                        score=float(result.score),
+                        score=_score(entity, text, result),
                     )
 
-    def _counts(self, entity: Entity, heard: _Text, start: int, end: int) -> bool:
-        """Names and places count when written as such, and by what stands around them; the rest always."""
-        text, said = heard.text, heard.text[start:end]
-        if entity is Entity.NAME:
-            written = all(p[:1].isupper() for p in said.split()) and not any(ch.isdigit() for ch in said)
-            return written and (
-                self._every_name or is_of_the_call(text, start, end, surely_heard=_is_sure(heard, start, end))
-            )
-        if entity is Entity.ADDRESS:
-            return said[:1].isupper() and not is_wide(said) and (self._every_name or is_placed(text, start))
-        return True
+
+def _is_written(entity: Entity, said: str) -> bool:
+    """Names and places count when written as such, states and countries never; the rest always."""
+    if entity is Entity.NAME:
+        return all(p[:1].isupper() for p in said.split()) and not any(ch.isdigit() for ch in said)
+    return entity is not Entity.ADDRESS or (said[:1].isupper() and not is_wide(said))
+
+
+def _score(entity: Entity, heard: _Text, result: Any) -> float:
+    """Presidio's, except where nothing ties a name or a place to the call."""
+    start, end = result.start, result.end
+    match entity:
+        case Entity.NAME:
+            tied = is_of_the_call(heard.text, start, end, surely_heard=_is_sure(heard, start, end))
+        case Entity.ADDRESS:
+            tied = is_placed(heard.text, start)
+        case _:
+            tied = True
+    return max(OF_THE_CALL, float(result.score)) if tied else SOMEBODYS
 
 
 def _texts(words: Sequence[Word]) -> Iterator[_Text]:

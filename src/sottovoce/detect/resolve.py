@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sottovoce.domain.entities import Entity
-from sottovoce.domain.finding import Finding
+from sottovoce.domain.finding import OF_THE_CALL, Finding
 from sottovoce.domain.spans import Span
 
 PRIORITY: tuple[Entity, ...] = (
@@ -70,11 +70,16 @@ def _absorbed(active: list[Finding], finding: Finding) -> list[Finding]:
 
 
 def _are_one(a: Finding, b: Finding) -> bool:
-    if not a.span.overlaps(b.span):
+    if not a.span.overlaps(b.span) or _is_tied(a) != _is_tied(b):
         return False
     shared = min(a.span.end, b.span.end) - max(a.span.start, b.span.start)
     union = max(a.span.end, b.span.end) - min(a.span.start, b.span.start)
     return a.entity is b.entity or shared >= MOSTLY * union
+
+
+def _is_tied(finding: Finding) -> bool:
+    """A name that rules may leave in must not lend its stretch, or its doubt, to one that they take out."""
+    return finding.score >= OF_THE_CALL or finding.entity not in {Entity.NAME, Entity.ADDRESS}
 
 
 def _joined(a: Finding, b: Finding) -> Finding:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from sottovoce.detect.checks import any_luhn, is_phone, is_ssn
 from sottovoce.detect.lexicon import FILLERS, MONTHS
 from sottovoce.detect.lines import Line
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.runs import Group, groups_of, numbers_of
+from sottovoce.detect.tokens import Token
 from sottovoce.detect.unheard import is_guessed
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
@@ -198,19 +200,21 @@ def _stand_alone(number: Number) -> bool:
 
 
 def _is_answer(group: Group) -> bool:
-    """Whether the turn around the group says little else."""
-    turn = group.line.turn_of(group.first)
-    around = [t for i, t in enumerate(group.line.said(turn), start=turn.first) if not group.first <= i < group.last]
-    near = [t for t in around if _is_near(t.span, group)]
-    content = [t for t in near if t.text not in FILLERS and t.text not in MONTHS and len(t.text) > 1]
+    """Whether the turn around the group says little else: at most two words of weight within a second of it."""
     if group.amounts == group.pieces:
         return False
-    return len(content) <= 2
+    weighty = (t for t in _around(group) if t.text not in FILLERS and t.text not in MONTHS and len(t.text) > 1)
+    return len(tuple(islice(weighty, 3))) <= 2
 
 
-def _is_near(span: Span, group: Group) -> bool:
-    second = group.line.rate
-    return span.end > group.bare.start - second and span.start < group.bare.end + second
+def _around(group: Group) -> Iterator[Token]:
+    """The turn's tokens within a second of the group, walking away from it on both sides."""
+    tokens, turn, second = group.line.tokens, group.line.turn_of(group.first), group.line.rate
+    start, end = group.bare.start - second, group.bare.end + second
+    before = (tokens[i] for i in range(group.first - 1, turn.first - 1, -1))
+    after = (tokens[i] for i in range(group.last, turn.last))
+    yield from takewhile(lambda t: t.span.end > start, before)
+    yield from takewhile(lambda t: t.span.start < end, after)
 
 
 def _follower(group: Group, count: int) -> Entity:

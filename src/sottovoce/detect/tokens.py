@@ -19,6 +19,8 @@ _PIECE = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[@&+#*._/\\-]")
 _SENTENCE_END = re.compile(r"[.?!][\"'”’)]*$")
 _SYMBOLS = {"@": "at", ".": "dot", "_": "underscore"}
 _MONEY = "$£€¥"
+MOST_AMOUNT_DIGITS = 10
+"""More are a card number that a transcriber wrote as thousands: `4,716,229,318,345,570`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ def _split(index: int, word: Word) -> Iterator[Token]:
     raw = word.text.reveal().strip()
     pieces = _pieces(raw)
     total = sum(len(p) for p in pieces)
-    is_amount = raw[:1] in _MONEY or raw.rstrip(".,?!").endswith("%") or bool(_CLOCK.match(raw))
+    is_amount = _is_amount(raw)
     at = 0
     for i, piece in enumerate(pieces):
         start, at = at, at + len(piece)
@@ -66,6 +68,12 @@ def _split(index: int, word: Word) -> Iterator[Token]:
             ends_sentence=last and bool(_SENTENCE_END.search(raw)),
             asks=last and raw.endswith("?"),
         )
+
+
+def _is_amount(raw: str) -> bool:
+    """Whether a word is written as money, percent, a time or thousands; no amount has eleven digits."""
+    written = raw[:1] in _MONEY or raw.rstrip(".,?!").endswith("%") or bool(_CLOCK.match(raw))
+    return written and sum(c.isdigit() for c in raw) <= MOST_AMOUNT_DIGITS
 
 
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}|^\d{1,3}(?:,\d{3})+\b(?!,)")

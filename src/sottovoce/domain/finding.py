@@ -8,6 +8,9 @@ from enum import StrEnum
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.spans import Span
 
+OF_THE_CALL = 0.5
+"""The score below which a NAME or ADDRESS is one that nothing ties to the people of the call."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 RETRIES: Final = 2
 _AUDIBLE_S: Final = 1.0
-"""More audible sound than this must have words somewhere."""
+"""A channel with more audible sound than this must have words somewhere."""
 _ACCOUNTING: Final = "accounting"
 
 
@@ -132,7 +132,7 @@ class Redactor:
             return heard
         if heard.language.split("-")[0] not in self._languages:
             return Withheld(reason=Reason.LANGUAGE_UNSUPPORTED, evidence={"language": heard.language})
-        if not any(c.words for c in heard.channels) and (audible := _audible_s(sound)) > _AUDIBLE_S:
+        if (audible := _unanswered_s(heard, sound)) > _AUDIBLE_S:
             return Withheld(reason=Reason.TRANSCRIPT_EMPTY, evidence={"audible_ms": round(audible * 1000)})
         return heard
 
@@ -205,9 +205,11 @@ def _belongs(heard: Transcript, sound: Sound) -> bool:
     return heard.rate == sound.rate and channels == list(range(sound.channels)) and not late
 
 
-def _audible_s(sound: Sound) -> float:
+def _unanswered_s(heard: Transcript, sound: Sound) -> float:
+    """Audible seconds of the loudest channel for which the transcriber has neither a word nor a doubt."""
     levels = envelope(sound)
-    return max((levels.audible_s(c, sound.rate) for c in range(sound.channels)), default=0.0)
+    silent = (c.channel for c in heard.channels if not c.words and not c.unheard)
+    return max((levels.audible_s(channel, sound.rate) for channel in silent), default=0.0)
 
 
 def _unheard(heard: Transcript) -> tuple[Finding, ...]:
@@ -221,7 +223,7 @@ def _unheard(heard: Transcript) -> tuple[Finding, ...]:
 def _wanted(finding: Finding, sound: Sound, rules: RedactionRules) -> bool:
     """Findings on channels that do not exist stay in, so that the plan refuses them."""
     known = 0 <= finding.channel < sound.channels
-    return not known or rules.wants(finding.entity, sound.roles[finding.channel])
+    return not known or rules.wants(finding.entity, sound.roles[finding.channel], score=finding.score)
 
 
 def _planned(finding: Finding, plan: RedactionPlan) -> bool:

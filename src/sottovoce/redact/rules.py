@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sottovoce.domain.entities import BUNDLES, FULL_NUMBERS, Entity
-from sottovoce.domain.finding import Fill
+from sottovoce.domain.finding import OF_THE_CALL, Fill
 from sottovoce.domain.sound import Role
 from sottovoce.policy.model import Redaction
 
@@ -14,42 +14,58 @@ _ALWAYS = frozenset({Entity.UNHEARD_SPEECH})
 """Speech that no words account for may be anything, so no list of entities leaves it in."""
 
 
+_EVERYBODYS = frozenset({Entity.NAME, Entity.ADDRESS})
+"""Said of the call's people, and in every story: the whole class goes only where a queue asks for it."""
+
+
+_WHO = _EVERYBODYS | {Entity.DATE_OF_BIRTH, Entity.AGE_OVER_89, Entity.EMAIL, Entity.PHONE, Entity.SPELLED_OUT}
+"""What says who the patient is, whoever says it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedactionRules:
-    """`entities` has every role; `margin_ms` is kept on each side of a finding, never less."""
+    """`entities` has every role; `margin_ms` is kept on each side of a finding, never less.
+
+    `least` is the score an entity's finding needs to count; none where it has no entry.
+    """
 
     entities: Mapping[Role, frozenset[Entity]]
     fill: Fill
     margin_ms: int
     merge_ms: int
     crosstalk: bool
+    least: Mapping[Entity, float] = field(default_factory=dict)
 
-    def wants(self, entity: Entity, role: Role) -> bool:
-        return entity in self.entities[role]
+    def wants(self, entity: Entity, role: Role, *, score: float = 1.0) -> bool:
+        return entity in self.entities[role] and score >= self.least.get(entity, 0.0)
 
 
 def rules_for(redaction: Redaction, *, queue: str | None = None, category: str | None = None) -> RedactionRules:
     """The rules for a recording of a queue: the queue's own entry, else its category's, else the default.
 
-    A mono channel, where both speak, is searched for the customer's list, which is the full one.
+    A mono channel, where both speak, is searched for the customer's list, which is the full one. Names and places
+    that nothing ties to the call stay, except where the list says `phi` or names them: 45 CFR 164.514(b)(2)(i)(A)
+    and (B) know no harmless ones, and no channel on which they may stay.
     """
     lists = {name.casefold(): wanted for name, wanted in redaction.queues.items()}
     named = [lists[n.casefold()] for n in (queue, category) if n is not None and n.casefold() in lists]
-    full = _entities(named[0] if named else redaction.default)
+    chosen = named[0] if named else redaction.default
+    full = _entities(chosen)
     return RedactionRules(
-        entities={Role.CUSTOMER: full, Role.BOTH: full, Role.AGENT: _agents(redaction, full)},
+        entities={Role.CUSTOMER: full, Role.BOTH: full, Role.AGENT: _agents(redaction, full, chosen)},
         fill=redaction.fill,
         margin_ms=redaction.margin_ms,
         merge_ms=redaction.merge_ms,
         crosstalk=redaction.crosstalk,
+        least={e: OF_THE_CALL for e in _EVERYBODYS if e not in chosen and "phi" not in chosen},
     )
 
 
-def _agents(redaction: Redaction, full: frozenset[Entity]) -> frozenset[Entity]:
+def _agents(redaction: Redaction, full: frozenset[Entity], chosen: Iterable[str | Entity]) -> frozenset[Entity]:
     if redaction.agent == "same" or (redaction.agent == "full_numbers" and not redaction.keep_last_four):
         return full
     if redaction.agent == "full_numbers":
-        return FULL_NUMBERS | _ALWAYS
+        return FULL_NUMBERS | _ALWAYS | (_WHO if "phi" in chosen else frozenset())
     return _entities(redaction.agent)
 
 

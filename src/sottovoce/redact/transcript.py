@@ -6,12 +6,15 @@ else in it carries speech.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.finding import PlannedSpan, RedactionPlan
-from sottovoce.domain.spans import Span
+from sottovoce.domain.spans import Span, merged
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
 from sottovoce.errors import RedactionError
 
@@ -30,27 +33,38 @@ def redact_transcript(transcript: Transcript, plan: RedactionPlan) -> Transcript
 
 def _channel(channel: ChannelTranscript, plan: RedactionPlan) -> ChannelTranscript:
     planned = tuple(p for p in plan.spans if p.channel == channel.channel)
-    kept = [s for segment in channel.segments if (s := _without(segment, planned)) is not None]
-    labels = [_label(p) for p in planned if _shows(p, channel)]
-    unheard = tuple(u for u in channel.unheard if not any(p.span.overlaps(u) for p in planned))
+    cuts = merged(p.span for p in planned)
+    kept = [s for segment in channel.segments if (s := _without(segment, cuts)) is not None]
+    labels = [_label(p) for p in _shown(planned, channel)]
+    unheard = tuple(u for u in channel.unheard if not _touched(u, cuts))
     return replace(channel, segments=tuple(sorted([*kept, *labels], key=lambda s: s.span)), unheard=unheard)
 
 
-def _without(segment: Segment, planned: tuple[PlannedSpan, ...]) -> Segment | None:
-    words = tuple(w for w in segment.words if not any(_touches(w.span, p.span) for p in planned))
+def _without(segment: Segment, cuts: Sequence[Span]) -> Segment | None:
+    words = tuple(w for w in segment.words if not _touched(w.span, cuts))
     if not words:
         return None
     return replace(segment, words=words, span=Span(words[0].span.start, max(w.span.end for w in words)))
 
 
-def _touches(word: Span, planned: Span) -> bool:
-    """Overlaps, or lies within without having a length."""
-    return word.overlaps(planned) or planned.start <= word.start < planned.end
+def _touched(word: Span, cuts: Sequence[Span]) -> bool:
+    """Whether a word overlaps one of the sorted, disjoint cuts, or lies within one without having a length."""
+    after = bisect_right(cuts, word.start, key=lambda c: c.start)
+    within = after > 0 and word.start < cuts[after - 1].end
+    return within or (after < len(cuts) and cuts[after].start < word.end)
 
 
-def _shows(planned: PlannedSpan, channel: ChannelTranscript) -> bool:
-    own = any(f.channel == channel.channel for f in planned.findings)
-    return own or any(_touches(w.span, planned.span) for w in channel.words)
+def _shown(planned: Iterable[PlannedSpan], channel: ChannelTranscript) -> list[PlannedSpan]:
+    """Those that were found on this channel itself, or hide words of it."""
+    spans = sorted(w.span for w in channel.words)
+    ends = list(accumulate((s.end for s in spans), max))
+
+    def hides_words(cut: Span) -> bool:
+        before = bisect_left(spans, cut.start, key=lambda s: s.start)
+        begins_inside = before < len(spans) and spans[before].start < cut.end
+        return begins_inside or (before > 0 and ends[before - 1] > cut.start)
+
+    return [p for p in planned if any(f.channel == channel.channel for f in p.findings) or hides_words(p.span)]
 
 
 def _label(planned: PlannedSpan) -> Segment:

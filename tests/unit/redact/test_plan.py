@@ -11,7 +11,7 @@ from sottovoce.domain.sound import Role, Sound
 from sottovoce.domain.spans import Span
 from sottovoce.errors import RedactionError
 from sottovoce.policy.model import Redaction
-from sottovoce.redact.crosstalk import carries, correlation
+from sottovoce.redact.crosstalk import carries, correlation, couples
 from sottovoce.redact.maps import redaction_map
 from sottovoce.redact.plan import SNAP_S, make_plan
 from sottovoce.redact.rules import rules_for
@@ -169,6 +169,28 @@ def test_the_agents_list_follows_the_policy():
     assert rules_for(Redaction(keep_last_four=False)).entities[Role.AGENT] == frozenset(Entity)
     own = rules_for(Redaction(agent=(Entity.EMAIL,))).entities[Role.AGENT]
     assert own == {Entity.EMAIL, Entity.UNHEARD_SPEECH}
+
+
+def test_a_queue_under_hipaa_takes_every_name():
+    """With `phi`, or where the list names them, names of a story go too, from both channels; else they stay."""
+    story = [finding(5, 6, entity=Entity.NAME, score=0.25), finding(9, 10, channel=0, entity=Entity.NAME)]
+    redaction = Redaction(queues={"clinic": ("phi",), "desk": ("pci", Entity.NAME)})
+    removed = {
+        queue: [p.channel for p in make_plan(story, rules=rules_for(redaction, queue=queue), sound=sound()).spans]
+        for queue in ("clinic", "desk", "sales")
+    }
+    assert removed == {"clinic": [1, 0], "desk": [1], "sales": []}
+
+
+def test_an_echo_under_noise_is_found_in_the_call():
+    """Where no single answer shows the crosstalk, its steady lag over the call does."""
+    clear = sound(*((1, s, s + 2) for s in range(1, 18, 3)), leak=0.05)
+    noise = np.random.default_rng(5).normal(0, 0.01, clear.samples.shape)
+    noisy = Sound(samples=(clear.samples + noise).astype(np.float32), rate=RATE, roles=CALL)
+    assert couples(noisy, source=1, other=0)
+    apart = sound(*((1, s, s + 2) for s in range(1, 18, 3)), (0, 2, 12))
+    assert not couples(apart, source=1, other=0)
+    assert not couples(Sound(samples=np.zeros((2, 100), np.float32), rate=RATE, roles=CALL), source=1, other=0)
 
 
 def test_the_map_says_where_and_why_but_not_what():
