@@ -35,6 +35,7 @@ class Said:
     @property
     def json(self) -> Any:
         """Standard output is pure JSON."""
+        assert self.raw, self.err
         return json.loads(self.raw)
 
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from sottovoce.cli.batch import write_whole
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, span, table
 from sottovoce.corpus.audit import audit
 from sottovoce.corpus.demographics import Demographics
 from sottovoce.corpus.page import page
 from sottovoce.errors import CustodyError, LedgerTampered
-from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Corpus versions.")
@@ -36,7 +36,7 @@ Version = Annotated[str | None, typer.Argument(help="A version such as corpus/v1
 @app.command()
 def release(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Make the next version of everything sealed, with a signed manifest and a demographics page."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     with bar(quiet=as_json) as progress:
         task = progress.add_task("checking samples", total=None)
         made = house.releaser.release(actor=house.actor, on_sample=lambda n: progress.update(task, completed=n))
@@ -62,7 +62,7 @@ def release(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Every version, oldest first."""
-    versions = House(Workspace(workspace)).versions.list()
+    versions = house_at(workspace).versions.list()
     rows = [{"version": v.version, "created": v.created_at.date().isoformat(), "root": v.root} for v in versions]
     if as_json:
         answer(rows)
@@ -75,7 +75,7 @@ def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 @app.command()
 def show(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """A version's samples, as those who train see them."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     shown = house.versions.show(_named(house, version))
     samples = [{**s.released, "corpusId": s.corpus_id, "split": s.split, "erased": s.erased} for s in shown.samples]
     if as_json:
@@ -88,7 +88,7 @@ def show(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJ
 @app.command()
 def verify(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Check signature, root and every sample: there, unchanged, opens, as long as released. Exit code 8 if not."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     with bar(quiet=as_json) as progress:
         task = progress.add_task("reading samples", total=None)
         verdict = house.versions.verify(
@@ -114,7 +114,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """What became of each sample between two versions."""
-    found = House(Workspace(workspace)).versions.diff(before, after)
+    found = house_at(workspace).versions.diff(before, after)
     counts = {"added": found.added, "removed": found.removed, "moved": found.moved, "changed": found.changed}
     if as_json:
         answer({name: list(ids) for name, ids in counts.items()})
@@ -125,7 +125,7 @@ def diff(
 @app.command("demographics")
 def demographics_(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Count who is in a version, and write the page."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     name = _named(house, version)
     if as_json:
         answer(counted(house, name).as_json())
@@ -147,7 +147,7 @@ def open_(
         raise typer.BadParameter("sound is no JSON: give --output FILE with --json")
     if output is None and sys.stdout.isatty():
         raise CustodyError("a sample is not printed on a terminal", hint="pipe it to a player, or give --output FILE")
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     data = house.opener.open(corpus_id, actor=house.actor, purpose=purpose).reveal()
     house.ledger.checkpoint()
     if output is None:

@@ -17,13 +17,13 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, say, table
 from sottovoce.custody.verifier import Found
 from sottovoce.domain.outcome import OutcomeStatus, Withheld
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, WorkspaceError
 from sottovoce.redact.rules import rules_for
-from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
 MIN_FREE_BYTES = 1 << 30
@@ -48,7 +48,7 @@ class Finding:
 
 def doctor(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Check policy, keys, database, ledger, storage, models, disk, clock and sources. Exit code 1 if any fails."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     found = _ask_all(house, quiet=as_json)
     if as_json:
         answer([{"check": f.check, "ok": f.ok, "says": f.says, "mend": f.mend} for f in found])

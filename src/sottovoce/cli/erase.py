@@ -10,12 +10,12 @@ from typing import Annotated, Final
 import typer
 
 from sottovoce.cli.batch import write_whole
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.custody.erasure import ARCHIVES, BACKUPS
 from sottovoce.custody.erasure_report import ErasureReport
 from sottovoce.custody.subject import ByConversation, ByCustomer, Subject
 from sottovoce.errors import WorkspaceError
-from sottovoce.settings import Workspace
 from sottovoce.sources.protocol import customer_token
 from sottovoce.wiring.house import House
 
@@ -26,12 +26,7 @@ def erase(
     conversation: Annotated[str | None, typer.Option(help="A conversation id.")] = None,
     customer: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-            help="A file that holds the customer's number or reference; `-` reads it from standard input.",
-        ),
+        typer.Option(help="A file that holds the customer's number or reference; `-` reads it from standard input."),
     ] = None,
     by: Annotated[str, typer.Option(help="Who asks: a pseudonymous id, such as dpo-1.")] = "operator",
     why: Annotated[str, typer.Option(help="A code, such as GDPR_17.")] = "GDPR_17",
@@ -41,9 +36,11 @@ def erase(
     """Shred the keys, delete the ciphertext, blank the records, sign a certificate. Asking again is safe."""
     if (conversation is None) == (customer is None):
         raise typer.BadParameter("say whom to erase: --conversation ID or --customer FILE, one of them")
+    if customer is not None and str(customer) != "-" and not customer.is_file():
+        raise typer.BadParameter(f"there is no file {customer.name} for --customer; `-` is standard input")
     if certificate is not None:
         _writable(certificate)
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     report = house.eraser.erase(_subject(house, conversation, customer), requested_by=by, why=why)
     house.ledger.checkpoint()
     if as_json:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
@@ -71,7 +72,7 @@ def make_workspace(root: Path, *, text: str, generate: bool) -> House:
         workspace = build_workspace(root, policy=text, passphrase=passphrase)
         if generate:
             _keep(workspace, passphrase)
-        return _opened(House(workspace))
+        return _opened(house_at(root))
 
 
 def _opened(house: House) -> House:

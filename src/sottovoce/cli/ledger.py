@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from sottovoce.cli.batch import write_whole
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 from sottovoce.custody.verifier import Found
 from sottovoce.errors import LedgerTampered
-from sottovoce.settings import Workspace
-from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident ledger.")
 
@@ -28,7 +27,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every entry and say whether the ledger is what was signed. Exit code 8 when it is not."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     verdict = house.ledger.verify(anchors=[path.read_text(encoding="utf-8") for path in anchor or []])
     shown = {"verdict": verdict.found.value, "entries": verdict.size, "signed": verdict.signed, "entry": verdict.leaf}
     if verdict.leaf is None and not as_json:
@@ -52,7 +51,7 @@ def prove(
     as_json: AsJson = False,
 ) -> None:
     """A C2SP tlog-proof of one entry, to be checked offline with `python -m sottovoce.custody.verifier`."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     proof = house.ledger.prove(seq)
     if output is not None:
         write_whole(output, proof.encode())
@@ -73,7 +72,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """The whole ledger as tiles and checkpoints, with the key that checks them."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     note = house.ledger.export(folder)
     shown = {"folder": str(folder), "entries": house.ledger.size(), "key": house.ledger.vkey}
     if as_json:

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.custody.lineage import RecordingLineage, corpus_members, lineage_of, lineage_of_recording
-from sottovoce.settings import Workspace
-from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Where recordings went.")
 
@@ -22,7 +21,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Every recording of a conversation: decisions, objects, samples, versions, ledger entries."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     found = lineage_of(house.registry.engine, conversation)
     if not found.recordings:
         found = lineage_of_recording(house.registry.engine, conversation)
@@ -46,7 +45,7 @@ def show(
 @app.command()
 def members(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Which customer recordings are in the corpus. For the role that may know."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     rows = [
         {"conversation": m.conversation_id, "recording": m.recording, "corpus_id": m.corpus_id, "version": m.version}
         for m in corpus_members(house.registry.engine)

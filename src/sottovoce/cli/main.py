@@ -33,6 +33,7 @@ from sottovoce.cli import (
     sandbox,
     worker,
 )
+from sottovoce.cli.house import leave
 from sottovoce.cli.output import complain
 from sottovoce.errors import SottovoceError
 
@@ -113,6 +114,8 @@ def main() -> None:
             "E_UNEXPECTED", f"{type(error).__name__} at {at}", "run `sottovoce doctor`; report this line if it is fine"
         )
         sys.exit(1)
+    finally:
+        leave()
 
 
 def _of_user(error: OSError) -> str:

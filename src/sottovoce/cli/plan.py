@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, table
 from sottovoce.pipeline.survey import Survey
 from sottovoce.screening.sampler import Shortage
-from sottovoce.settings import Workspace
-from sottovoce.wiring.house import House
 
 
 def plan(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Look at every source's metadata and show the plan. Nothing is fetched and nothing is decided."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     with bar(quiet=as_json) as progress:
         task = progress.add_task("looking at what there is", total=None)
         survey = house.surveyor().look(seen=lambda count: progress.update(task, completed=count))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.errors import UnknownRecording
 from sottovoce.policy.explain import describe
@@ -42,7 +43,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Ask every rule about a recording and show which one decides, and how it ended."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     keys = _keys(house, recording)
     shown = [_explained(house, key) for key in keys]
     if as_json:

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, span, table
 from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.errors import RecordingErased
 from sottovoce.pipeline.run import Runner, Summary, summarise
 from sottovoce.pipeline.supervisor import Supervisor
-from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
 
@@ -28,7 +28,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Process what is new: find, admit, fetch, redact, verify, disguise, seal; then sum up."""
-    house = House(Workspace(workspace))
+    house = house_at(workspace)
     summary = drive(house, workers=workers, retry=retry, quiet=as_json)
     if as_json:
         answer(summary.as_json())
@@ -39,6 +39,7 @@ def run(
 def drive(house: House, *, workers: int, retry: bool = False, quiet: bool = False) -> Summary:
     """The whole run, with a progress bar on standard error unless quiet."""
     began = time.monotonic()
+    house.vault.epochs()  # a ring that does not open is said here, before workers die of it one by one
     before = {o.recording for o in house.registry.outcomes(house.line.name)} if not retry else set()
     with bar(quiet=quiet) as progress:
         looking = progress.add_task("looking at what there is", total=None)

@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
+from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, say
-from sottovoce.settings import Workspace
-from sottovoce.wiring.house import House
 
 
 def worker(
@@ -23,7 +22,7 @@ def worker(
 ) -> None:
     """Take recordings from the queue, one at a time. `run` starts its own; start more on other machines."""
     name = node or platform.node().split(".")[0] or "node"
-    house = House(Workspace(workspace), actor=f"worker.{slot}")
+    house = house_at(workspace, actor=f"worker.{slot}")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
