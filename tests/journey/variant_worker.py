@@ -11,14 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-from sottovoce.policy.template import demo_policy
-
 from sottovoce import telemetry
 from sottovoce.cli.init import make_workspace
 from sottovoce.domain.finding import Finding
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.transcript import Transcript
 from sottovoce.pipeline.refs import StepError
+from sottovoce.policy.template import demo_policy
 from sottovoce.redact.redactor import Redactor
 from sottovoce.testing.house import Deaf, settle_all
 from sottovoce.wiring.house import House
