@@ -21,7 +21,8 @@ _REACH: Final = 3 * RATE // 10
 _GONE: Final = 0.7
 _QUIETER, _LOUDER = 0.3, 10.0
 _MOSTLY: Final = 0.5
-_FAINT: Final = 1e-4
+_FAINT: Final = 2e-5
+"""Fainter than the last bit of 16: digital silence, which shows no erasing."""
 _UNTOUCHED: Final = 0.02
 
 Flags = NDArray[np.bool_]
