@@ -47,7 +47,7 @@ from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.open_store import open_store
 from sottovoce.vault.protocol import ObjectStore
 from sottovoce.vault.vault import Vault
-from sottovoce.wiring.rooms import compose_disguiser, compose_redactor, decode_media, whisper
+from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
 from sottovoce.wiring.workspace import origin_of, utc_now
 
@@ -188,11 +188,7 @@ class House:
 
     @cached_property
     def packer(self) -> Packer:
-        from sottovoce.redact.maps import redaction_map
-        from sottovoce.speech.encode import encode
-        from sottovoce.speech.resample import resample
-
-        return Packer(corpus=self.policy.corpus, encode=encode, resample=resample, describe_plan=redaction_map)
+        return compose_packer(self.policy.corpus)
 
     # the corpus
 

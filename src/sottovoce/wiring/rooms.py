@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sottovoce.domain.outcome import Waiver
 from sottovoce.domain.sound import Media, MediaFormat, Sound
-from sottovoce.policy.model import Anonymization, Models
+from sottovoce.pipeline.package import Packer
+from sottovoce.policy.model import Anonymization, Corpus, Models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,3 +69,12 @@ def compose_disguiser(settings: Anonymization | None = None) -> Disguiser | Undi
         waiver = Waiver(step="anonymize", who=settings.waiver_who or "", why=settings.waiver_why or "")
         return Undisguised(waiver=waiver)
     return Disguiser(anonymizer=pseudo_speaker(), randomness=noise_source)
+
+
+def compose_packer(corpus: Corpus) -> Packer:
+    """What is sealed, in the corpus's own format."""
+    from sottovoce.redact.maps import redaction_map
+    from sottovoce.speech.encode import encode
+    from sottovoce.speech.resample import resample
+
+    return Packer(corpus=corpus, encode=encode, resample=resample, describe_plan=redaction_map)
