@@ -90,15 +90,15 @@ def _echoes(pieces: Sequence[_Piece], sound: Sound) -> list[_Piece]:
 
 def _joined(pieces: Sequence[_Piece], gap: int) -> list[_Piece]:
     """Within each channel, stretches at most `gap` samples apart become one."""
-    out: list[_Piece] = []
+    out: list[tuple[int, Span, dict[Finding, None]]] = []
     for channel, span, findings in sorted(pieces, key=lambda p: (p[0], p[1])):
         if out and out[-1][0] == channel and span.start <= out[-1][1].end + gap:
-            _, before, earlier = out[-1]
-            together = Span(before.start, max(before.end, span.end))
-            out[-1] = (channel, together, (*earlier, *(f for f in findings if f not in earlier)))
+            _, before, together = out.pop()
+            out.append((channel, Span(before.start, max(before.end, span.end)), together))
         else:
-            out.append((channel, span, findings))
-    return out
+            out.append((channel, span, {}))
+        out[-1][2].update(dict.fromkeys(findings))
+    return [(channel, span, tuple(findings)) for channel, span, findings in out]
 
 
 def _labelled(pieces: Sequence[_Piece]) -> tuple[PlannedSpan, ...]:
