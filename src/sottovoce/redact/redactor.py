@@ -199,9 +199,13 @@ def _asked(reason: Reason, question: Callable[[], T]) -> T | Withheld:
 
 
 def _belongs(heard: Transcript, sound: Sound) -> bool:
-    """Whether the transcript can be this sound's: its rate, its channels, and no word after its end."""
+    """Whether the transcript can be this sound's: its rate, its channels, and no word beyond its end.
+
+    A last word may end a second late: transcribers pad the sound they hear.
+    """
     channels = sorted(c.channel for c in heard.channels)
-    late = any(w.span.start > sound.frames for c in heard.channels for w in c.words)
+    words = [w.span for c in heard.channels for w in c.words]
+    late = any(w.start > sound.frames or w.end > sound.frames + sound.rate for w in words)
     return heard.rate == sound.rate and channels == list(range(sound.channels)) and not late
 
 

@@ -133,6 +133,10 @@ DOUBTS = {
     "language not the finder's": ({"hears": replace(HEARD, language="es")}, Reason.LANGUAGE_UNSUPPORTED),
     "another call's channels": ({"hears": transcript(channel(0))}, Reason.HEARING_FAILED),
     "another call's rate": ({"hears": replace(HEARD, rate=16_000)}, Reason.HEARING_FAILED),
+    "a word far beyond the end": (
+        {"hears": transcript(channel(0), channel(1, word("long", 9, 12)))},
+        Reason.HEARING_FAILED,
+    ),
     "words after the end": (
         {"hears": transcript(channel(0), channel(1, word("late", 11, 12)))},
         Reason.HEARING_FAILED,
