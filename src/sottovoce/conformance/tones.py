@@ -26,6 +26,7 @@ _ADDED: Final = 0.3
 _LOBE: Final = 3
 _SILENT: Final = 1e-6
 _PADDING: Final = 4
+_RIDGE: Final = 1e-9
 _UNTOUCHED: Final = 0.98
 
 
@@ -93,4 +94,8 @@ def _basis(length: int, frequency: float) -> Signal:
     time = np.linspace(-1, 1, length)
     phase = 2 * np.pi * frequency * np.arange(length)
     waves = [np.cos(phase), np.sin(phase)]
-    return np.asarray(np.linalg.qr(np.stack([w * time**k for k in range(3) for w in waves], axis=1))[0])
+    columns = np.stack([w * time**k for k in range(3) for w in waves], axis=1)
+    gram = columns.T @ columns
+    # The ridge keeps the factor defined next to 0 Hz and half the rate, where two columns are one.
+    factor = np.linalg.cholesky(gram + np.eye(len(gram)) * np.trace(gram) * _RIDGE)
+    return np.asarray(np.linalg.solve(factor, columns.T).T)
