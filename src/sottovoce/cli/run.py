@@ -24,7 +24,7 @@ def run(
     workspace: InWorkspace = HERE,
     *,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = os.cpu_count() or 1,
-    retry: Annotated[bool, typer.Option("--retry", help="Try again what was quarantined before.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again what was quarantined or wrongly refused.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Process what is new: find, admit, fetch, redact, verify, disguise, seal; then sum up."""
@@ -40,14 +40,15 @@ def drive(house: House, *, workers: int, retry: bool = False, quiet: bool = Fals
     """The whole run, with a progress bar on standard error unless quiet."""
     began = time.monotonic()
     house.vault.epochs()  # a ring that does not open is said here, before workers die of it one by one
-    before = {o.recording for o in house.registry.outcomes(house.line.name)} if not retry else set()
     with bar(quiet=quiet) as progress:
         looking = progress.add_task("looking at what there is", total=None)
         surveyor = house.surveyor()
         if retry:
             house.reopen_quarantined()
-            before = {o.recording for o in house.registry.outcomes(house.line.name)}
         survey = surveyor.look(seen=lambda count: progress.update(looking, completed=count))
+        if retry and house.reopen_mended():
+            survey = surveyor.look()
+        before = {o.recording for o in house.registry.outcomes(house.line.name)}
         progress.update(looking, total=survey.seen, completed=survey.seen)
         house.erase_withdrawn(survey.withdrawn)
         keys = surveyor.settle(survey)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +103,17 @@ def _file(rest: str, base: Path) -> Path:
 
 
 def _sqlite(path: Path) -> Engine:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _create_private(path)
     engine = create_engine(f"sqlite:///{path}", hide_parameters=True, connect_args={"isolation_level": None})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _create_private(path: Path) -> None:
+    """Only where there is no file: closing one that is open would drop this process's SQLite locks on it."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare(connection: Any, _record: object) -> None:

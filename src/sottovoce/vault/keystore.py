@@ -224,7 +224,7 @@ class KeyStore:
         for epoch in tables.epochs_of(connection, self._tenant):
             if epoch.name == name:
                 return epoch
-        raise KeyRefused(f"there is no epoch {name}", hint="`sottovoce keys epochs` lists them")
+        raise KeyRefused(f"there is no epoch {name}", hint="`Vault.epochs` lists them")
 
     def _carried(self, connection: Connection) -> dict[int, int]:
         keys = tables.recording_keys

@@ -29,12 +29,13 @@ from sottovoce.database.engine import open_engine
 from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
+from sottovoce.errors import WorkspaceError
 from sottovoce.pipeline.carrier import Carrier, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
 from sottovoce.pipeline.lines import CORPUS, LINES
 from sottovoce.pipeline.package import Packer
-from sottovoce.pipeline.retry import reopen_quarantined
+from sottovoce.pipeline.retry import reopen_mended, reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
 from sottovoce.policy.load import LoadedPolicy, load_policy
 from sottovoce.policy.model import Policy
@@ -144,7 +145,11 @@ class House:
 
     @cached_property
     def tokenizer(self) -> HmacTokenizer:
-        return HmacTokenizer(key=Confidential(bytes.fromhex(self.workspace.token_key.read_text().strip())))
+        try:
+            return HmacTokenizer(key=Confidential(bytes.fromhex(self.workspace.token_key.read_text().strip())))
+        except (OSError, ValueError):
+            hint = "restore token.key from its backup: without it known recordings look new"
+            raise WorkspaceError("the token key is missing or damaged", hint=hint) from None
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
@@ -239,6 +244,10 @@ class House:
             subject = ByConversation(conversation_id=metadata.conversation_id)
             erased += len(self.eraser.erase(subject, requested_by=self.actor, why="CONSENT_WITHDRAWN").recordings)
         return erased
+
+    def reopen_mended(self) -> int:
+        """Let refusals that today's metadata and policy would admit be decided again; answers how many."""
+        return reopen_mended(self.concluder(), self.line, self.screener())
 
     def reopen_quarantined(self) -> int:
         """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""

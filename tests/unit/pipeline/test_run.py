@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from sottovoce.errors import EngineError, EngineUnavailable, LedgerUnavailable, 
 from sottovoce.pipeline import run as module
 from sottovoce.pipeline.engine import Job
 from sottovoce.pipeline.run import Runner, lag_seconds, removed_seconds, summarise
-from sottovoce.testing.house import carry_all, exchange, settle_all
+from sottovoce.testing.house import carry_all, exchange, make_test_workspace, quick_house, settle_all
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -258,3 +259,21 @@ def test_a_summary_is_numbers_by_name(house):
     assert said["by_reason"] == {"TOO_SHORT": 1}
     assert (said["sealed_hours"], said["removed_s"], said["lag_s"]) == (1.0, {}, {"p50": 90.0, "p95": 90.0})
     assert "k1" not in repr(said)
+
+
+def test_a_refusal_whose_cause_is_gone_is_decided_again(tmp_path):
+    """Consent that was missing and was mended in the metadata is seen by a retry; other refusals stay."""
+    workspace = make_test_workspace(tmp_path / "w", count=2)
+    sidecars = [workspace.root / "calls" / f"call-000{n}.json" for n in (0, 1)]
+    asked = {path: json.loads(path.read_text()) for path in sidecars}
+    for path, said in asked.items():
+        path.write_text(json.dumps({**said, "participants": []}))
+    house = quick_house(workspace)
+    assert settle_all(house) == ()
+    assert house.reopen_mended() == 0
+    sidecars[0].write_text(json.dumps(asked[sidecars[0]]))
+    house.surveyor().look()
+    assert house.reopen_mended() == 1
+    (key,) = settle_all(house)
+    assert house.carrier().carry(house.line.name, key) == "sealed"
+    house.close()
