@@ -70,13 +70,18 @@ def parse(raw: bytes) -> WavLayout:
     return _layout(fmt, tuple(data))
 
 
-def compose(layout: WavLayout, sound: bytes) -> bytes:
-    """A WAV file of the same format chunk around other sound, and nothing else: no LIST, INFO or bext."""
-    body = b"WAVE" + _chunk(b"fmt ", layout.fmt)
+def compose(layout: WavLayout, *sound: bytes | bytearray | memoryview) -> bytes:
+    """A WAV file of the same format chunk around other sound, and nothing else: no LIST, INFO or bext.
+
+    Sound in parts is joined once, so that a long recording is not copied again and again.
+    """
+    size = sum(len(part) for part in sound)
+    head = b"WAVE" + _chunk(b"fmt ", layout.fmt)
     if layout.codec not in {"PCM_U8", "PCM_16", "PCM_24", "PCM_32"}:
-        body += _chunk(b"fact", struct.pack("<I", len(sound) // layout.frame_bytes))
-    body += _chunk(b"data", sound)
-    return _chunk(b"RIFF", body)
+        head += _chunk(b"fact", struct.pack("<I", size // layout.frame_bytes))
+    head += struct.pack("<4sI", b"data", size)
+    pad = b"\x00" * (size % 2)
+    return b"".join((struct.pack("<4sI", b"RIFF", len(head) + size + len(pad)), head, *sound, pad))
 
 
 def layout_for(*, codec: str, channels: int, rate: int) -> WavLayout:

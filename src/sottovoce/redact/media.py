@@ -8,6 +8,7 @@ What was written is read back and compared before it is handed on.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from sottovoce.domain import wav
 from sottovoce.domain.confidential import Confidential
-from sottovoce.domain.finding import RedactionPlan
+from sottovoce.domain.finding import PlannedSpan, RedactionPlan
 from sottovoce.domain.sound import MediaFormat, Sound
+from sottovoce.domain.spans import merged
 from sottovoce.errors import RedactionError
 from sottovoce.redact.protocol import Codec
 from sottovoce.redact.sound import check_fits
@@ -44,7 +46,7 @@ def rewrite(
     check_fits(redacted, plan)
     match shape.container:
         case "WAV":
-            written = Confidential(_wav(data.reveal(), redacted, plan))
+            written = Confidential(patched(data.reveal(), plan.spans, lambda p: _planned(redacted, p)))
         case "FLAC":
             written = Confidential(_flac(data.reveal(), redacted, plan))
         case _:
@@ -65,16 +67,42 @@ def _check(
         )
 
 
-def _wav(raw: bytes, redacted: Sound, plan: RedactionPlan) -> bytes:
-    """The samples' own bytes, patched; one data chunk, whatever there was before."""
+def patched(raw: bytes, spans: Sequence[PlannedSpan], filling: Callable[[PlannedSpan], NDArray[np.float32]]) -> bytes:
+    """A WAV file with each planned stretch replaced by the samples `filling` gives for it, in its own codec.
+
+    Every other byte of sound is the file's own; there is one data chunk, whatever there was before. Holds
+    little more than the file and its result.
+    """
     layout = wav.parse(raw)
-    sound = np.frombuffer(b"".join(raw[a:b] for a, b in layout.data), dtype=np.uint8).copy()
-    grid = sound.reshape(layout.frames, layout.channels, layout.sample_bytes)
-    for p in plan.spans:
-        part = redacted.samples[p.channel, p.span.start : p.span.end]
-        coded = np.frombuffer(_coded(part, layout), dtype=np.uint8)
-        grid[p.span.start : p.span.end, p.channel] = coded.reshape(-1, layout.sample_bytes)
-    return wav.compose(layout, sound.tobytes())
+    return wav.compose(layout, *_parts(_sound(raw, layout), layout, spans, filling))
+
+
+def _sound(raw: bytes, layout: wav.WavLayout) -> memoryview:
+    chunks = [memoryview(raw)[start:end] for start, end in layout.data]
+    return chunks[0] if len(chunks) == 1 else memoryview(b"".join(chunks))
+
+
+def _parts(
+    sound: memoryview,
+    layout: wav.WavLayout,
+    spans: Sequence[PlannedSpan],
+    filling: Callable[[PlannedSpan], NDArray[np.float32]],
+) -> Iterator[memoryview | bytearray]:
+    """The sound in order: as it is between the planned stretches, and a patched copy where some channel has one."""
+    frame, done = layout.frame_bytes, 0
+    ordered, first = sorted(spans, key=lambda p: p.span.start), 0
+    for region in merged(p.span for p in spans):
+        part = bytearray(sound[region.start * frame : region.end * frame])
+        grid = np.frombuffer(part, dtype=np.uint8).reshape(-1, layout.channels, layout.sample_bytes)
+        while first < len(ordered) and ordered[first].span.start < region.end:
+            planned = ordered[first]
+            coded = np.frombuffer(_coded(filling(planned), layout), dtype=np.uint8).reshape(-1, layout.sample_bytes)
+            grid[planned.span.start - region.start : planned.span.end - region.start, planned.channel] = coded
+            first += 1
+        yield sound[done : region.start * frame]
+        yield part
+        done = region.end * frame
+    yield sound[done:]
 
 
 def _coded(samples: NDArray[np.float32], layout: wav.WavLayout) -> bytes:
@@ -86,13 +114,17 @@ def _coded(samples: NDArray[np.float32], layout: wav.WavLayout) -> bytes:
     return out.getvalue()
 
 
+def _planned(redacted: Sound, planned: PlannedSpan) -> NDArray[np.float32]:
+    return redacted.samples[planned.channel, planned.span.start : planned.span.end]
+
+
 def _flac(raw: bytes, redacted: Sound, plan: RedactionPlan) -> bytes:
     """The samples as 32-bit integers, whose upper bits are the file's own; patched and written alike."""
     with soundfile.SoundFile(io.BytesIO(raw)) as source:
         subtype = source.subtype
         samples = source.read(dtype="int32", always_2d=True)
     for p in plan.spans:
-        part = redacted.samples[p.channel, p.span.start : p.span.end].astype(np.float64)
+        part = _planned(redacted, p).astype(np.float64)
         whole = np.clip(np.rint(part * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
         samples[p.span.start : p.span.end, p.channel] = whole.astype(np.int32)
     out = io.BytesIO()
