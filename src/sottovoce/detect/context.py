@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sottovoce.detect.languages.language import Language
 from sottovoce.detect.lexicon import BACKCHANNELS, MONTHS, listed
 from sottovoce.detect.lines import Line, Turn
-from sottovoce.detect.prompts import ENDING, LAST_FOUR, PROMPTS, REQUEST, TELLING, Answer, Prompt
+from sottovoce.detect.prompts import Answer, Prompt
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.runs import Group, groups_of
 from sottovoce.detect.unheard import is_guessed
@@ -81,8 +82,9 @@ class Asked:
         if not self.keep_last_four or len(group.digits) > 4:
             return False
         before = group.line.tokens[max(0, group.first - 6) : group.first]
-        said = " ".join(t.text for t in before)
-        return bool(ENDING.search(said)) or (window.is_own and bool(LAST_FOUR.search(said)))
+        language = group.line.language
+        said = " ".join(language.said(before))
+        return bool(language.ending.search(said)) or (window.is_own and bool(language.last_four.search(said)))
 
     def _words(self, window: Window) -> Iterator[Finding]:
         left = MOST_WORDS
@@ -102,7 +104,7 @@ class Asked:
     def _told(self, line: Line) -> Iterator[Finding]:
         for turn in line.turns:
             text, starts = text_of(line, turn)
-            for entity, pattern, _ in TELLING:
+            for entity, pattern, _ in line.language.telling:
                 for match in pattern.finditer(text):
                     first = turn.first + sum(s < match.end() for s in starts)
                     last = _told_end(line, turn, first, entity)
@@ -147,24 +149,24 @@ def _asked_in(line: Line, turn: Turn) -> list[tuple[Prompt, int]]:
     text, starts = text_of(line, turn)
     taken: list[tuple[int, int]] = []
     asked = []
-    for prompt in PROMPTS:
+    for prompt in line.language.prompts:
         for match in prompt.pattern.finditer(text):
             if any(a < match.end() and match.start() < b for a, b in taken):
                 continue
-            if prompt.is_sure or _is_requested(text, match.start(), match.end()):
+            if prompt.is_sure or _is_requested(line.language, text, match.start(), match.end()):
                 taken.append(match.span())
                 asked.append((prompt, turn.first + sum(s < match.end() for s in starts)))
     return sorted(asked, key=lambda a: a[1])
 
 
-def _is_requested(text: str, start: int, end: int) -> bool:
-    return bool(REQUEST.search(text[max(0, start - 60) : end + 30]))
+def _is_requested(language: Language, text: str, start: int, end: int) -> bool:
+    return bool(language.request.search(text[max(0, start - 60) : end + 30]))
 
 
 def text_of(line: Line, turn: Turn) -> tuple[str, list[int]]:
     """A turn as one string of tokens, and where each begins in it."""
     starts, at = [], 0
-    texts = [t.text for t in line.said(turn)]
+    texts = line.language.said(line.said(turn))
     for text in texts:
         starts.append(at)
         at += len(text) + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from sottovoce.detect.languages.known import LANGUAGES
 from sottovoce.detect.protocol import Detector, HeardCall
 from sottovoce.detect.resolve import resolved
 from sottovoce.domain.finding import Finding
@@ -49,6 +50,11 @@ class Finder:
         self._detectors = tuple(detectors)
         if not self._detectors:
             raise DetectionError("no detector to ask", hint="a finder without detectors would find nothing")
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of the languages whose numbers and prompts are known."""
+        return LANGUAGES
 
     def find(self, sound: Sound, transcript: Transcript) -> tuple[Finding, ...]:
         """Everything found, within the sound, sorted by channel and start. Raises DetectionError on any doubt."""

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from sottovoce.detect.languages.known import language_of
+from sottovoce.detect.languages.language import Language
 from sottovoce.detect.tokens import Token, tokens_of
 from sottovoce.domain.spans import Span, merged
 from sottovoce.domain.transcript import ChannelTranscript, Transcript
@@ -42,6 +44,7 @@ class Line:
     turns: tuple[Turn, ...]
     speech: tuple[Span, ...]
     """Where there is voice, sorted and disjoint; empty when nobody looked."""
+    language: Language
     turn_starts: tuple[int, ...] = field(repr=False)
     """First token of each turn, for looking up."""
 
@@ -110,11 +113,13 @@ class Line:
 
 
 def lines_of(transcript: Transcript) -> tuple[Line, ...]:
-    return tuple(_line(c, transcript.rate) for c in transcript.channels)
+    """One line a channel. Raises DetectionError for a language whose numbers and prompts are not known."""
+    language = language_of(transcript.language)
+    return tuple(_line(c, transcript.rate, language) for c in transcript.channels)
 
 
-def _line(channel: ChannelTranscript, rate: int) -> Line:
-    tokens = tokens_of(sorted(channel.words, key=lambda w: w.span.start))
+def _line(channel: ChannelTranscript, rate: int, language: Language) -> Line:
+    tokens = language.read(tokens_of(sorted(channel.words, key=lambda w: w.span.start)), rate=rate)
     speech = merged(channel.speech)
     turns = _turns(tokens, merged(speech, gap=int(TURN_PAUSE_S * rate)), int(TURN_PAUSE_S * rate))
     return Line(
@@ -123,6 +128,7 @@ def _line(channel: ChannelTranscript, rate: int) -> Line:
         tokens=tokens,
         turns=turns,
         speech=speech,
+        language=language,
         turn_starts=tuple(t.first for t in turns),
     )
 

@@ -33,91 +33,92 @@ class Prompt:
     window_s: float = 20.0
 
 
-def _prompt(
+def prompt(
     entity: Entity, pattern: str, *, answer: Answer = Answer.DIGITS, sure: bool = True, window_s: float = 20.0
 ) -> Prompt:
+    """One more way of asking, matched between word boundaries."""
     return Prompt(
         entity=entity, pattern=re.compile(rf"\b(?:{pattern})\b"), answer=answer, is_sure=sure, window_s=window_s
     )
 
 
 PROMPTS: tuple[Prompt, ...] = (
-    _prompt(
+    prompt(
         Entity.CREDIT_DEBIT_CVV,
         r"cvv|cvc|cvv2|c v v|c v c|security code|(?:three|four|3|4) (?:digits?"
         r"|numbers?)(?: code)? on the (?:back|front|reverse)"
         r"|(?:digits?|numbers?|code) on the (?:back|reverse)|card verification|signature strip|last three digits on",
     ),
-    _prompt(
+    prompt(
         Entity.CREDIT_DEBIT_EXPIRY,
         r"expir(?:y|ation|es?|ing)(?: date)?|valid (?:until|thru|through|to|till)|good (?:through|thru|until)"
         r"|end date on the card",
     ),
-    _prompt(
+    prompt(
         Entity.CREDIT_DEBIT_NUMBER,
         r"(?:card|visa|mastercard|amex|american express|debit|credit)(?: card)? (?:number|numbers|digits)"
         r"|long number|(?:sixteen|16) digit|number (?:across|on) the (?:front|card|face)|long card"
         r"|number of (?:your|the) card|card details",
         window_s=40.0,
     ),
-    _prompt(
+    prompt(
         Entity.PIN,
         r"(?:your|the|telephone|phone|atm|four digit|4 digit) pin(?: number| code)?|pin (?:number|code)|p i n"
         r"|passcode",
     ),
-    _prompt(
+    prompt(
         Entity.SSN,
         r"social security(?: number)?|social(?: number)|your social|ssn|s s n|last four of (?:your|the) social"
         r"|tax(?:payer)? id\w*",
     ),
-    _prompt(Entity.NATIONAL_ID, r"national insurance(?: number)?|n i number|national id\w*|identity (?:card )?number"),
-    _prompt(
+    prompt(Entity.NATIONAL_ID, r"national insurance(?: number)?|n i number|national id\w*|identity (?:card )?number"),
+    prompt(
         Entity.DATE_OF_BIRTH,
         r"dates? of birth|birth ?dates?|birth ?days?|d o b|dob|when were you born|year (?:you were|of) (?:born"
         r"|birth)",
     ),
-    _prompt(Entity.IBAN, r"iban|i ban|i b a n", window_s=40.0),
-    _prompt(Entity.BANK_ROUTING, r"routing(?: transit)?(?: number)?|sort code|aba number|transit number"),
-    _prompt(
+    prompt(Entity.IBAN, r"iban|i ban|i b a n", window_s=40.0),
+    prompt(Entity.BANK_ROUTING, r"routing(?: transit)?(?: number)?|sort code|aba number|transit number"),
+    prompt(
         Entity.MEDICAL_RECORD_NUMBER,
         r"medical record(?: number)?|patient (?:number|id\w*)|m r n|mrn|nhs number|n h s number|chart number",
     ),
-    _prompt(
+    prompt(
         Entity.HEALTH_PLAN_NUMBER,
         r"(?:member(?:ship)?|policy|insurance|subscriber|group|plan|medicare|medicaid"
         r"|beneficiary)(?: card)? (?:number|id\w*|i d)",
     ),
-    _prompt(Entity.PASSPORT, r"passport(?: number)?"),
-    _prompt(Entity.DRIVER_LICENSE, r"driv(?:er|ers|er's|ing) licen[cs]e(?: number)?|licen[cs]e number"),
-    _prompt(
+    prompt(Entity.PASSPORT, r"passport(?: number)?"),
+    prompt(Entity.DRIVER_LICENSE, r"driv(?:er|ers|er's|ing) licen[cs]e(?: number)?|licen[cs]e number"),
+    prompt(
         Entity.LICENSE_PLATE,
         r"licen[cs]e plate|number plate|plate number|registration(?: number| plate)?|tag number",
         sure=False,
     ),
-    _prompt(
+    prompt(
         Entity.PHONE,
         r"(?:phone|telephone|mobile|cell|cellphone|contact|callback|call back|home|work|daytime)(?: phone)? number"
         r"|(?:best|good) number|number (?:to reach|we can reach|i can reach|to call|you're calling from"
         r"|you are calling from)|reach you (?:at|on)",
         sure=False,
     ),
-    _prompt(Entity.BANK_ACCOUNT_NUMBER, r"(?:bank|checking|savings|current) account(?: number)?", sure=False),
-    _prompt(
+    prompt(Entity.BANK_ACCOUNT_NUMBER, r"(?:bank|checking|savings|current) account(?: number)?", sure=False),
+    prompt(
         Entity.ACCOUNT_NUMBER,
         r"account number|customer number|customer id\w*|reference number|claim number|case number"
         r"|confirmation (?:number|code)",
     ),
-    _prompt(Entity.PASSWORD, r"pass ?words?|pass ?phrase|secret word|memorable word|code ?word", answer=Answer.WORDS),
-    _prompt(
+    prompt(Entity.PASSWORD, r"pass ?words?|pass ?phrase|secret word|memorable word|code ?word", answer=Answer.WORDS),
+    prompt(
         Entity.SECURITY_ANSWER,
         r"mother's maiden name|maiden name|security (?:question|answer)|first (?:pet|school|car)"
         r"|name of your (?:first|pet|school|dog|cat)"
         r"|favou?rite (?:colou?r|teacher|team|food)|(?:city|town|place) (?:were you born|of birth|you were born)",
         answer=Answer.WORDS,
     ),
-    _prompt(Entity.USERNAME, r"user ?names?|user id\w*|log ?in (?:name|id)", answer=Answer.WORDS, sure=False),
-    _prompt(Entity.EMAIL, r"e ?-?mail(?: address)?", answer=Answer.WORDS, sure=False, window_s=30.0),
-    _prompt(
+    prompt(Entity.USERNAME, r"user ?names?|user id\w*|log ?in (?:name|id)", answer=Answer.WORDS, sure=False),
+    prompt(Entity.EMAIL, r"e ?-?mail(?: address)?", answer=Answer.WORDS, sure=False, window_s=30.0),
+    prompt(
         Entity.ADDRESS,
         r"(?:home |mailing |street |billing |shipping |delivery |current |full |postal )?address|zip ?code"
         r"|post ?code|postal code|where do you live|zip",
@@ -125,7 +126,7 @@ PROMPTS: tuple[Prompt, ...] = (
         sure=False,
         window_s=30.0,
     ),
-    _prompt(
+    prompt(
         Entity.NAME,
         r"(?:full |first |last |middle |sur|family |given )names?|your names?|names? (?:please|on the (?:card"
         r"|account))|who am i speaking (?:with|to)"

@@ -45,6 +45,11 @@ class WhisperTranscriber:
         self._digest = files.digest
         self._model = _loaded(files, threads)
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of what the model can hear."""
+        return frozenset(self._model.supported_languages)
+
     def transcribe(self, sound: Sound, *, language: str | None) -> Transcript:
         """See `speech.protocol.Transcriber`. Deterministic for a sound and a model."""
         code = self._detected(sound) if language is None else self._known(language)

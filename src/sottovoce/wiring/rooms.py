@@ -42,7 +42,11 @@ def whisper(models: Models | None = None, *, threads: int = 1) -> Transcriber:
 
 
 def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -> Redactor:
-    """Every detector before, and after it those that need no transcript again."""
+    """Every detector before, and after it those that need no transcript again.
+
+    A language passes where both the transcriber's model and the finder know it; one that says nothing of its
+    languages is taken to hear English.
+    """
     from sottovoce.detect.defaults import default_detectors
     from sottovoce.detect.dtmf import ToneEar
     from sottovoce.detect.finder import Finder
@@ -51,7 +55,14 @@ def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -
 
     finder = Finder(detectors=default_detectors(keep_last_four=keep_last_four))
     ears = (SecondEar(), ToneEar())
-    return Redactor(transcriber=transcriber, finder=finder, ears=ears, noise_source=noise_source)
+    heard = getattr(transcriber, "languages", frozenset({"en"}))
+    return Redactor(
+        transcriber=transcriber,
+        finder=finder,
+        ears=ears,
+        noise_source=noise_source,
+        languages=finder.languages & heard,
+    )
 
 
 def pseudo_speaker() -> Anonymizer:
