@@ -73,9 +73,10 @@ class Asked:
                 span = _with_months(group) if window.prompt.entity in _DATED else group.span
                 yield self._finding(window, span, 0.9)
         if not window.is_own:
-            for turn in window.line.turns_within(window.span):
-                if is_guessed(window.line, turn, below=GUESSED_IN_WINDOW):
-                    yield self._finding(window, turn.span, 0.5)
+            turns = window.line.turns_within(window.span)
+            for phrase in (p for turn in turns for p in window.line.phrases(turn)):
+                if is_guessed(window.line, phrase, below=GUESSED_IN_WINDOW):
+                    yield self._finding(window, phrase.span, 0.5)
 
     def _is_kept(self, window: Window, group: Group) -> bool:
         """A read-back of the last four digits, announced as such."""

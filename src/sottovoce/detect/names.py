@@ -28,7 +28,8 @@ CONTEXT = 40
 def is_of_the_call(text: str, start: int, end: int, *, surely_heard: bool = True) -> bool:
     """Whether the name at `start..end` is introduced, addressed, or full.
 
-    A full name counts alone only where the transcriber was sure: what it guesses at it likes to write as names.
+    Form alone (full, or first in a sentence) counts only where the transcriber was sure: what it guesses at it
+    likes to write as names.
     """
     before = text[max(0, start - CONTEXT) : start].rstrip().lower()
     after = text[end : end + 1]
@@ -44,7 +45,7 @@ def is_of_the_call(text: str, start: int, end: int, *, surely_heard: bool = True
     bare = _TITLED.sub("", before).rstrip()
     opens = bare == "" or bare[-1] in ".?!"
     if opens and after == ",":
-        return True
+        return surely_heard
     return bool(_ADDRESSED.search(before)) and after in {"", ".", "?", "!"}
 
 

@@ -23,8 +23,8 @@ from sottovoce.errors import DetectionError
 
 LANGUAGE = "en"
 LOWEST_SCORE = 0.4
-SURE = 0.45
-"""Mean word probability from which a name is believed without anything around it."""
+SURE, LEAST_SURE = 0.6, 0.4
+"""Mean and least word probability from which a name is believed by its form alone."""
 SOMEBODYS = OF_THE_CALL / 2
 """The score of a name or place that nothing around it ties to the call: the queue's rules decide."""
 SYLLABLE_S = 0.3
@@ -116,7 +116,8 @@ def _said(text: _Text, start: int, end: int) -> tuple[Word, ...]:
 
 def _is_sure(text: _Text, start: int, end: int) -> bool:
     words = _said(text, start, end)
-    return sum(w.probability for w in words) >= SURE * len(words)
+    mean = sum(w.probability for w in words) / len(words)
+    return mean >= SURE and min(w.probability for w in words) >= LEAST_SURE
 
 
 def _span(text: _Text, start: int, end: int, *, rate: int) -> Span:

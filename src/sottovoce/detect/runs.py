@@ -21,6 +21,7 @@ MOST_FILLERS = 6
 MOST_UNKNOWN = 2
 SLOWEST_DIGIT_S = 0.6
 """A digit read out takes 0.25 to 0.6 s: a numeral shorter than its digits is a time stamp gone wrong."""
+FASTEST_DIGIT_S = 0.2
 LONG_DIGITS = 5
 
 
@@ -49,7 +50,8 @@ class Group:
         first, last = self.first, self.last
         if len(self.digits) >= LONG_DIGITS:
             first, last = self.line.with_doubtful(first, last)
-        return self.line.voiced(first, last, reach_s=reach_s)
+        mistimed = self.bare.length < len(self.digits) * FASTEST_DIGIT_S * self.line.rate
+        return self.line.voiced(first, last, reach_s=reach_s, mistimed=mistimed)
 
     @property
     def bare(self) -> Span:
@@ -101,11 +103,21 @@ def _grouped(pieces: Sequence[Piece], line: Line) -> Iterator[Group]:
     open_: list[Piece] = []
     for piece in pieces:
         if open_ and not _bridged(open_[-1], piece, line):
-            yield _group(open_, line)
+            yield from _parted(open_, line)
             open_ = []
         open_.append(piece)
     if open_:
-        yield _group(open_, line)
+        yield from _parted(open_, line)
+
+
+def _parted(pieces: Sequence[Piece], line: Line) -> Iterator[Group]:
+    """A quantity after a break is no more of the number before it: `…four five. One pound of`."""
+    cut = len(pieces)
+    while cut > 1 and pieces[cut - 1].said is Said.AMOUNT and line.is_apart(pieces[cut - 1].first):
+        cut -= 1
+    yield _group(pieces[:cut], line)
+    if cut < len(pieces):
+        yield _group(pieces[cut:], line)
 
 
 def _bridged(a: Piece, b: Piece, line: Line) -> bool:

@@ -19,6 +19,7 @@ from sottovoce.domain.finding import Finding
 from sottovoce.domain.spans import Span
 
 FEWEST_LETTERS = 3
+MOST_TOGETHER = 5
 MOST_BETWEEN = 1
 PAUSE_S = 2.0
 MAX_LOCAL = 24
@@ -69,7 +70,12 @@ def _may_be_letter(line: Line, i: int) -> bool:
     token = line.tokens[i]
     if is_letter(token) or token.text in LETTER_NAMES or token.text in REPEATS:
         return True
-    return token.raw.isupper() and token.raw.isalpha() and 2 <= len(token.raw) <= 3
+    return _is_written_together(token)
+
+
+def _is_written_together(token: Token) -> bool:
+    """Letters said one by one and written as one: `SM`, `ITH`."""
+    return token.raw.isupper() and token.raw.isalpha() and 2 <= len(token.raw) <= MOST_TOGETHER
 
 
 def is_letter(token: Token) -> bool:
@@ -93,7 +99,7 @@ def _closed(line: Line, letters: list[int]) -> Iterator[tuple[int, int]]:
     while letters and not _is_sure(line, letters[-1]):
         letters = letters[:-1]
     sure = [i for i in letters if _is_sure(line, i)]
-    if len(letters) < FEWEST_LETTERS or len(sure) < 2 or 2 * len(sure) < len(letters):
+    if sum(_count(line.tokens[i]) for i in letters) < FEWEST_LETTERS or len(sure) < 2 or 2 * len(sure) < len(letters):
         return
     if "".join(line.tokens[i].text for i in letters) in ACRONYMS:
         return
@@ -104,14 +110,20 @@ def _closed(line: Line, letters: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _is_sure(line: Line, i: int) -> bool:
-    """A single letter, and not the words `a` and `I` among words."""
+    """A single letter, or several beside one, and not the words `a` and `I` among words."""
     token = line.tokens[i]
-    if not is_letter(token):
+    if not is_letter(token) and not _is_written_together(token):
         return False
-    if token.text not in {"a", "i"}:
+    if is_letter(token) and token.text not in {"a", "i"}:
         return True
-    around = line.tokens[max(0, i - 1) : i] + line.tokens[i + 1 : i + 2]
-    return any(is_letter(t) for t in around)
+    before = () if line.is_apart(i) else line.tokens[max(0, i - 1) : i]
+    after = () if i + 1 >= len(line.tokens) or line.is_apart(i + 1) else line.tokens[i + 1 : i + 2]
+    around = (*before, *after)
+    return any(is_letter(t) or _is_written_together(t) for t in around)
+
+
+def _count(token: Token) -> int:
+    return len(token.raw) if _is_written_together(token) else 1
 
 
 def emails_in(line: Line) -> Iterator[tuple[int, int]]:

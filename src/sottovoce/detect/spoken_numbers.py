@@ -37,6 +37,8 @@ LEADER_DIGITS = 9
 AFTER_CARD_S = 45.0
 SHORT_DIGITS = 6
 READ_OUT_DIGITS = 5
+READ_OUT_S = 0.3
+"""Seconds a digit from which on a numeral was read out: a year takes half of that."""
 GUESSED_AFTER_CARD = 0.55
 """Mean word probability below which a short turn after a card number is taken for part of it."""
 
@@ -185,14 +187,20 @@ def _shorter(number: Number, digits: str) -> Named | None:
         )
     if len(digits) >= 8:
         return Entity.BANK_ACCOUNT_NUMBER, 0.6, None
-    read_out = said >= 2
+    read_out = said >= 2 or all(_is_slow(g) for g in number)
     return (Entity.ACCOUNT_NUMBER, 0.5, None) if read_out and _stand_alone(number) else None
 
 
 def _is_bare(number: Number) -> bool:
-    """Three or four digits said in pieces that are a turn of their own: a code, or part of a number or date."""
+    """Three or four digits read out as a turn of their own: a code, or part of a number or date."""
     group = number[0]
-    return len(number) == 1 and len(group.digits) >= 3 and group.pieces >= 2 and _is_answer(group)
+    read_out = group.pieces >= 2 or _is_slow(group)
+    return len(number) == 1 and len(group.digits) >= 3 and read_out and _is_answer(group)
+
+
+def _is_slow(group: Group) -> bool:
+    """Whether a numeral took the time of digits read out one by one."""
+    return len(group.digits) >= 4 and group.span.length >= READ_OUT_S * len(group.digits) * group.line.rate
 
 
 def _stand_alone(number: Number) -> bool:
