@@ -141,11 +141,11 @@ class WhisperTranscriber:
 
 
 def _loaded(files: ModelFiles, threads: int) -> Any:
-    from faster_whisper import WhisperModel
+    from sottovoce.speech.sparing import SparingWhisper
 
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # at DEBUG it would log what it hears
     try:
-        return WhisperModel(
+        return SparingWhisper(
             files.name, device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1, files=dict(files.files)
         )
     except (RuntimeError, ValueError):
