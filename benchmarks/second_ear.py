@@ -153,6 +153,9 @@ def main() -> None:
     asks.add_argument("--skip-pocketsphinx", action="store_true")
     asks.add_argument("--calls", type=int, default=None, help="only the first N calls")
     a = asks.parse_args()
+    if not (DATA / "calls" / "truth.json").is_file():
+        print("skipped: no calls with a truth; name the folder that holds data/calls in SOTTOVOCE_SHARED")
+        return
     calls = json.loads((DATA / "calls" / "truth.json").read_text())[: a.calls]
     ears = {"second ear": second_ear} | ({} if a.skip_pocketsphinx else {"pocketsphinx": pocketsphinx})
     for name, make in ears.items():
