@@ -1,13 +1,13 @@
 """What replacing stretches of a long call costs: ours beside pydub's slice, tone and concatenation, in one run.
 
-    python benchmarks/fills.py [--spans 100] [--seconds 600] [--times 3]
+    python benchmarks/fills.py [--spans 100] [--seconds 600] [--times 2]
 
 The call is made here: ten minutes, 8 kHz, two channels, µ-law, with a hundred stretches of one second to go on
-one channel. Each way runs in processes of its own, one thread, best of three; memory is how far the peak
+one channel. Each way runs in processes of its own, one thread, the best of two; memory is how far the peak
 of the process rises while it works (`getrusage`), beside the whole peak. Ours is given three ways: the cutting alone,
 which is what pydub is asked for too; the same from decoded samples; and all that `sottovoce redact` does once the plan
 stands, with both inspections and the file read back. pydub 0.25.1 is handed decoded PCM, because it reads µ-law only
-through ffmpeg; it cuts every channel, and what it writes is at 44.1 kHz. Ways then are checked for what they changed.
+through ffmpeg; it cuts every channel, and what it writes is at 44.1 kHz. What each way changed is counted.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spans", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument("--times", type=int, default=3, help="processes of each way; the best counts")
+    parser.add_argument("--times", type=int, default=2, help="processes of each way; the best counts")
     parser.add_argument("way", choices=list(WAYS), nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("path", type=Path, nargs="?", help=argparse.SUPPRESS)
     return parser.parse_args()
