@@ -6,6 +6,7 @@ from sottovoce.detect.context import Asked
 from sottovoce.detect.dates import Dates
 from sottovoce.detect.dtmf import DtmfDetector
 from sottovoce.detect.finder import Listening
+from sottovoce.detect.languages.doubt import DoubtfulTurns
 from sottovoce.detect.places import Streets
 from sottovoce.detect.presidio import PresidioDetector
 from sottovoce.detect.protocol import Detector
@@ -26,6 +27,7 @@ def text_detectors(*, keep_last_four: bool = True) -> tuple[Detector, ...]:
         PresidioDetector(),
         UnheardSpeech(),
         GuessedSpeech(),
+        DoubtfulTurns(),
     )
 
 

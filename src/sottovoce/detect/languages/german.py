@@ -65,13 +65,18 @@ def _ordinals() -> dict[str, int]:
 
 _WORDS = {
     "won": "ein",
+    "fore": "hier",
+    "fife": "fünft",
+    "sicks": "sex",
+    "ate": "ach",
+    "nein": "neu,neuen",
     "double": "doppel,doppelt,zweimal,zwei mal",
     "triple": "dreifach,dreimal,drei mal",
     "thousand": "tausend",
     "and": "und",
     "um": "äh,ähm,öh,hm,mhm,also,ja,nein,nee,genau,okay,ok,moment,entschuldigung,warte,warten sie,dann,und dann,"
     "jetzt,komma,"
-    "strich,bindestrich,leerzeichen,noch mal,nochmal,stimmt nicht,korrektur,beziehungsweise,so,weiter,gefolgt von,ach",
+    "strich,bindestrich,leerzeichen,noch mal,nochmal,stimmt nicht,korrektur,beziehungsweise,so,weiter,gefolgt von",
     "thanks": "danke,bitte,gut,prima,super,sehr gut,gerne,fahren sie fort,ich höre,alles klar,in ordnung",
     "euros": "euro,euros,franken",
     "cents": "cent,rappen",

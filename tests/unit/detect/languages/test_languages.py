@@ -9,6 +9,7 @@ import pytest
 from sottovoce.detect.context import Asked
 from sottovoce.detect.dates import Dates
 from sottovoce.detect.finder import Finder
+from sottovoce.detect.languages.doubt import DoubtfulTurns
 from sottovoce.detect.languages.known import LANGUAGES, language_of
 from sottovoce.detect.languages.language import MASK, plain, said_in_english, terms_of
 from sottovoce.detect.spelling import Spelling
@@ -234,6 +235,17 @@ def test_a_language_nobody_knows_is_refused(tag):
         language_of(tag)
     with pytest.raises(DetectionError):
         FINDER.find(*heard(tag, (1, "uno due tre")))
+
+
+@pytest.mark.parametrize("code", sorted(LANGUAGES))
+def test_doubtful_turns_go_where_no_second_ear_listens(code):
+    """A long turn that the transcriber half guessed is unheard speech, except in the second ear's own language."""
+    said = " ".join(language_of(code).numbers[20:30])
+    for probability, expected in ((0.5, code != "en"), (0.7, False)):
+        sound, transcript = call_of((1, said), probability=probability)
+        findings = Finder(detectors=(DoubtfulTurns(),)).find(sound, replace(transcript, language=code))
+        assert bool(findings) is expected
+        assert all(f.span.contains(w.span) for f in findings for w in transcript.channels[1].words)
 
 
 class Polyglot(ScriptedTranscriber):
