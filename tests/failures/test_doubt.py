@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -14,13 +15,14 @@ from sottovoce.cli.treat import RedactSettings, redact_file
 from sottovoce.detect.finder import Finder
 from sottovoce.detect.presidio import PresidioDetector
 from sottovoce.detect.protocol import HeardCall
+from sottovoce.detect.second_ear import SecondEar
 from sottovoce.detect.spoken_numbers import SpokenNumbers
 from sottovoce.detect.unheard import UnheardSpeech
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill, Finding
 from sottovoce.domain.outcome import Passed, Reason, Withheld
-from sottovoce.domain.sound import Role
+from sottovoce.domain.sound import Role, Sound
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import Word
 from sottovoce.errors import (
@@ -227,6 +229,23 @@ def test_22_the_transcriber_does_not_judge_itself():
     assert isinstance(answer, Passed)
     assert not answer.value.sound.samples[1, 5 * RATE : 6 * RATE].any()
     assert ear.listened == 2
+
+
+def test_22_digits_the_transcriber_dropped_are_heard_by_another_ear():
+    """The real second ear removes a spoken card number of which the transcriber wrote one harmless word."""
+    clips = Path(__file__).parents[1] / "data" / "second_ear"
+    spoken, rate = soundfile.read(clips / "card-slow-flite.opus", dtype="float32")
+    assert rate == RATE
+    noise = np.random.default_rng(1).normal(0, 0.0005, (2, len(spoken) + 2 * RATE)).astype(np.float32)
+    noise[1, RATE : RATE + len(spoken)] += spoken
+    sound = Sound(samples=noise.clip(-1, 1), rate=RATE, roles=(Role.AGENT, Role.CUSTOMER))
+    heard = said([], [word("hello", 1, len(spoken) / RATE + 1)])
+    answer = redactor_of(heard, ears=(SecondEar(),)).treat(sound, RULES, language="en")
+    assert isinstance(answer, Passed)
+    assert answer.evidence["rounds"] > 1
+    loud = np.abs(spoken) > 0.05
+    kept = np.abs(answer.value.sound.samples[1, RATE : RATE + len(spoken)])[loud] > 0.02
+    assert kept.mean() < 0.15
 
 
 def test_22_what_is_still_heard_is_withheld():
