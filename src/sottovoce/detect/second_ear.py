@@ -20,7 +20,7 @@ from sottovoce.detect.acoustic import RATE, STEP, Ear
 from sottovoce.detect.acoustic_words import SpokenDigit, digits_in
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
-from sottovoce.domain.sound import Sound
+from sottovoce.domain.sound import Role, Sound
 from sottovoce.domain.spans import Span
 from sottovoce.errors import DetectionError
 
@@ -68,7 +68,9 @@ class SecondEar:
         """Runs of four digits or more as findings, spans in samples of `sound`.
 
         CREDIT_DEBIT_NUMBER where eleven or more digits belong together, CREDIT_DEBIT_CVV for three or four within a
-        minute after such, otherwise ACCOUNT_NUMBER. Raises DetectionError for samples that are not finite.
+        minute after such where a customer may speak (an agent's
+        are a read-back), otherwise ACCOUNT_NUMBER.
+        Raises DetectionError for samples that are not finite.
         """
         return tuple(
             Finding(
@@ -79,7 +81,9 @@ class SecondEar:
                 score=run.score,
             )
             for channel in range(sound.channels)
-            for entity, run in _named(_runs(self._digits(sound.samples[channel], sound.rate)))
+            for entity, run in _named(
+                _runs(self._digits(sound.samples[channel], sound.rate)), answers=sound.roles[channel] is not Role.AGENT
+            )
         )
 
     def _digits(self, channel: Floats, rate: int) -> tuple[SpokenDigit, ...]:
@@ -151,7 +155,7 @@ def _run(words: list[SpokenDigit]) -> _Run:
     )
 
 
-def _named(runs: list[_Run]) -> Iterator[tuple[Entity, _Run]]:
+def _named(runs: list[_Run], *, answers: bool = True) -> Iterator[tuple[Entity, _Run]]:
     """Each run with what it most likely is; runs of three are kept only as part or sequel of a card number."""
     card_end: int | None = None
     for number in _numbers(runs):
@@ -160,7 +164,7 @@ def _named(runs: list[_Run]) -> Iterator[tuple[Entity, _Run]]:
             yield from ((Entity.CREDIT_DEBIT_NUMBER, r) for r in number)
             continue
         for run in number:
-            after = card_end is not None and run.start - card_end <= AFTER_CARD
+            after = answers and card_end is not None and run.start - card_end <= AFTER_CARD
             if after and run.digits <= CVV_DIGITS + 1:
                 yield Entity.CREDIT_DEBIT_CVV, run
             elif run.digits >= FEWEST:

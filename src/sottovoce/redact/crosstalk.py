@@ -22,6 +22,8 @@ _WHOLE: Final = 0.12
 _WINDOWED: Final = 0.25
 """Over one second, two voices reach higher by chance than over a whole answer."""
 
+_FAINTER: Final = 10.0
+"""In power. Crosstalk is 15 dB and more below its speaker; two speakers at once differ by less."""
 _BLOCK_S: Final = 1.0
 _LOUD_SHARE: Final = 0.2
 _COUPLED: Final = 0.05
@@ -41,6 +43,12 @@ def couples(sound: Sound, *, source: int, other: int) -> bool:
     lag = round(_LAG_S * sound.rate)
     mean = sum((_by_lag(a[i], b[i], lag=lag) for i in loud), start=np.zeros(2 * lag + 1)) / len(loud)
     return bool(np.abs(mean).max() > max(_COUPLED, _CHANCE / np.sqrt(len(loud))))
+
+
+def is_copy(sound: Sound, span: Span, *, source: int, other: int) -> bool:
+    """Whether the stretch of `source` is the fainter one by 10 dB, and an echo of `other` rather than the reverse."""
+    a, b = (sound.samples[c, span.start : span.end].astype(np.float64) for c in (source, other))
+    return float(b @ b) > _FAINTER * float(a @ a)
 
 
 def carries(sound: Sound, span: Span, *, source: int, other: int) -> bool:

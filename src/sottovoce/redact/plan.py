@@ -16,7 +16,7 @@ from sottovoce.domain.finding import Finding, PlannedSpan, RedactionPlan
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.errors import RedactionError
-from sottovoce.redact.crosstalk import carries, couples
+from sottovoce.redact.crosstalk import carries, couples, is_copy
 from sottovoce.redact.energy import Envelope, envelope
 from sottovoce.redact.rules import RedactionRules
 
@@ -76,7 +76,10 @@ def _steps(levels: Envelope, channel: int, frames: range) -> int:
 
 
 def _echoes(pieces: Sequence[_Piece], sound: Sound) -> list[_Piece]:
-    """The same stretches on every other channel that carries them, there or throughout the call."""
+    """The same stretches on every other channel that carries them, there or throughout the call.
+
+    Where the other channel is much the louder, what was found is its own speaker's, heard across: it is judged there.
+    """
     sources = {channel for channel, _, _ in pieces}
     pairs = {(s, o) for s in sources for o in range(sound.channels) if o != s}
     coupled = {(s, o) for s, o in pairs if couples(sound, source=s, other=o)}
@@ -84,7 +87,9 @@ def _echoes(pieces: Sequence[_Piece], sound: Sound) -> list[_Piece]:
         (other, span, findings)
         for channel, span, findings in pieces
         for source, other in pairs
-        if source == channel and ((source, other) in coupled or carries(sound, span, source=source, other=other))
+        if source == channel
+        and not is_copy(sound, span, source=source, other=other)
+        and ((source, other) in coupled or carries(sound, span, source=source, other=other))
     ]
 
 

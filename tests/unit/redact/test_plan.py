@@ -182,6 +182,12 @@ def test_a_queue_under_hipaa_takes_every_name():
     assert removed == {"clinic": [1, 0], "desk": [1], "sales": []}
 
 
+def test_what_is_heard_across_stays_with_its_speaker():
+    """The agent's last four digits, found again on the customer's channel, go there and stay on the agent's."""
+    plan = make_plan([finding(5, 8)], rules=RULES, sound=sound((0, 5, 8), leak=0.05))
+    assert [p.channel for p in plan.spans] == [1]
+
+
 def test_an_echo_under_noise_is_found_in_the_call():
     """Where no single answer shows the crosstalk, its steady lag over the call does."""
     clear = sound(*((1, s, s + 2) for s in range(1, 18, 3)), leak=0.05)
