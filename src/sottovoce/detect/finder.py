@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from sottovoce.detect.beside_cards import NAME, beside_cards
 from sottovoce.detect.languages.known import LANGUAGES
 from sottovoce.detect.protocol import Detector, HeardCall
 from sottovoce.detect.resolve import resolved
@@ -39,6 +40,18 @@ class Listening:
         return self._listener.find(call.sound)
 
 
+class _BesideCards:
+    """What other detectors found, as one more detector's ground."""
+
+    name = NAME
+
+    def __init__(self, found: Iterable[Finding]) -> None:
+        self._found = tuple(found)
+
+    def find(self, call: HeardCall) -> tuple[Finding, ...]:
+        return beside_cards(call, self._found)
+
+
 class Finder:
     """Composes detectors; with none given, the defaults of `detect.defaults`."""
 
@@ -61,6 +74,7 @@ class Finder:
         _refuse_mismatch(sound, transcript)
         call = _heard(sound, transcript)
         found = [f for d in self._detectors for f in _asked(d, call)]
+        found += _asked(_BesideCards(found), call)
         return resolved(found)
 
 

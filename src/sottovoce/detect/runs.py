@@ -125,7 +125,9 @@ def _bridged(a: Piece, b: Piece, line: Line) -> bool:
     apart = line.tokens[b.first].span.start - line.tokens[b.first - 1 if not between else a.last - 1].span.end
     if apart > GROUP_PAUSE_S * line.rate or len(between) > MOST_FILLERS:
         return False
-    return sum(t.text not in FILLERS for t in between) <= MOST_UNKNOWN
+    unknown = sum(t.text not in FILLERS for t in between)
+    broken = any(line.is_apart(i) for i in range(a.last, b.first + 1))
+    return unknown <= (0 if broken else MOST_UNKNOWN)
 
 
 def _group(pieces: Sequence[Piece], line: Line) -> Group:

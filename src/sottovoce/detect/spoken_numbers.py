@@ -22,11 +22,9 @@ from sottovoce.detect.lines import Line
 from sottovoce.detect.protocol import HeardCall
 from sottovoce.detect.runs import Group, groups_of, numbers_of
 from sottovoce.detect.tokens import Token
-from sottovoce.detect.unheard import is_guessed
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
 from sottovoce.domain.sound import Role
-from sottovoce.domain.spans import Span
 
 CARD_DIGITS = 13
 """PCI DSS and ISO/IEC 7812-1: primary account numbers have 13 to 19 digits."""
@@ -39,8 +37,6 @@ SHORT_DIGITS = 6
 READ_OUT_DIGITS = 5
 READ_OUT_S = 0.3
 """Seconds a digit from which on a numeral was read out: a year takes half of that."""
-GUESSED_AFTER_CARD = 0.55
-"""Mean word probability below which a short turn after a card number is taken for part of it."""
 
 Number = tuple[Group, ...]
 Named = tuple[Entity, float, bool | None]
@@ -67,23 +63,7 @@ class SpokenNumbers:
         secrets = {g.digits: name[0] for g, name in found.values() if 3 <= len(g.digits) <= SHORT_DIGITS}
         for group, name in _echoes(call, groups, secrets, last_fours):
             found.setdefault(id(group), (group, name))
-        return (*(self._finding(g, name) for g, name in found.values()), *self._garbled(call, cards))
-
-    def _garbled(self, call: HeardCall, cards: Sequence[Number]) -> Iterator[Finding]:
-        """Short guessed turns after a card number: its expiry or CVV, most likely."""
-        for line in call.lines:
-            if call.role(line.channel) is Role.AGENT:
-                continue
-            for end in {n[-1].bare.end for n in cards if n[-1].line.channel == line.channel}:
-                for turn in line.turns_within(Span(end, end + call.samples(AFTER_CARD_S))):
-                    if is_guessed(line, turn, below=GUESSED_AFTER_CARD):
-                        yield Finding(
-                            entity=Entity.CREDIT_DEBIT_CVV,
-                            channel=line.channel,
-                            span=turn.span,
-                            detector=self.name,
-                            score=0.5,
-                        )
+        return tuple(self._finding(g, name) for g, name in found.values())
 
     def _finding(self, group: Group, named: Named) -> Finding:
         entity, score, checked = named

@@ -1,6 +1,6 @@
 """Audible speech that no words account for: sensitive until somebody hears it (SPEC 5.3).
 
-Two kinds: what the transcriber itself gave no words for, and a short phrase whose words it guessed. Names
+Two kinds: what the transcriber itself gave no words for, and a phrase whose words it guessed. Names
 spelled out and numbers read fast are what it guesses at.
 """
 
@@ -37,11 +37,14 @@ GUESSED = 0.33
 answers and one is not; from 0.33 to 0.45 there are four of each."""
 SHORT_TURN_S = 4.0
 FEW_WORDS = 6
+LONG_PHRASE_S = 12.0
+MANY_WORDS = 30
+"""A phrase of nothing but guesses: on a line so bad that a whole number may be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuessedSpeech:
-    """Short phrases whose words the transcriber guessed; not an agent's, who answers no questions."""
+    """Phrases whose words the transcriber guessed; not an agent's, who answers no questions."""
 
     name: str = "guessed"
 
@@ -51,7 +54,7 @@ class GuessedSpeech:
 
     def _on(self, line: Line) -> Iterator[Finding]:
         for phrase in (p for turn in line.turns for p in line.phrases(turn)):
-            if is_guessed(line, phrase, below=GUESSED):
+            if is_guessed(line, phrase, below=GUESSED, most_words=MANY_WORDS, most_s=LONG_PHRASE_S):
                 yield Finding(
                     entity=Entity.UNHEARD_SPEECH,
                     channel=line.channel,
@@ -61,10 +64,12 @@ class GuessedSpeech:
                 )
 
 
-def is_guessed(line: Line, turn: Turn, *, below: float) -> bool:
+def is_guessed(
+    line: Line, turn: Turn, *, below: float, most_words: int = FEW_WORDS, most_s: float = SHORT_TURN_S
+) -> bool:
     """Whether a turn is short, says more than "okay", and its words are improbable."""
     said = line.said(turn)
-    if not said or len(said) > FEW_WORDS or turn.span.length > SHORT_TURN_S * line.rate:
+    if not said or len(said) > most_words or turn.span.length > most_s * line.rate:
         return False
     return any(t.text not in BACKCHANNELS for t in said) and confidence(line, turn) < below
 
