@@ -6,7 +6,7 @@ Every way gets the same calls, one after another in a process of its own with on
 (by default where SOTTOVOCE_SHARED points, or the folder beside the repository) the calls are its scripted
 ones and its own score judges, from the sound alone; without it, the project's sample calls and `sottovoce
 conformance` do. CALLS is any other folder with a truth.json of the same layout; `--calls N` takes N of the
-calls, evenly strewn (12 by default).
+calls, evenly strewn (8 by default).
 
 The guide's way: bare faster-whisper, the rule "sixteen number words in a row", 200 ms on either side, and
 pydub's slice, tone and concatenation. It is scored twice: by the rule to the letter, and read kindly, where a numeral
@@ -42,7 +42,7 @@ import soxr
 SHARED: Final = Path(os.environ.get("SOTTOVOCE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SCORE: Final = Path("eval", "score_redaction.py")
 SAMPLES: Final = Path(__file__).resolve().parents[1] / "src" / "sottovoce" / "sandbox" / "calls"
-SOME: Final = 12
+SOME: Final = 8
 NUMBER: Final = frozenset({"zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"})
 ROW: Final = 16
 BUFFER_MS: Final = 200
