@@ -52,6 +52,9 @@ class Heard:
 
 def main() -> None:
     options = _options()
+    if not (options.calls / "truth.json").is_file():
+        print("skipped: no calls with a truth.json there; name a folder that has one")
+        return
     calls = json.loads((options.calls / "truth.json").read_text())[:: options.every]
     transcriber, finder = WhisperTranscriber(model=options.model, threads=1), Finder()
     heard = [_heard(call, options.calls, transcriber, finder) for call in calls]
