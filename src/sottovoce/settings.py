@@ -79,8 +79,9 @@ def _read(reference: str, name: str, base: Path | None) -> str:
     path = Path(name) if base is None else base / name
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WorkspaceError(f"the secret {reference} cannot be read", hint=_hint("file", name)) from error
+    except (OSError, UnicodeDecodeError):
+        # A decoding error carries the bytes it could not read: here, the secret's.
+        raise WorkspaceError(f"the secret {reference} cannot be read", hint=_hint("file", name)) from None
 
 
 def _hint(kind: str, name: str) -> str:

@@ -52,3 +52,12 @@ def test_a_workspace_is_required_where_init_was_never_run(tmp_path):
         here.slots.parent,
         here.reports.parent,
     } == {tmp_path}
+
+
+def test_a_secret_that_is_no_text_stays_out_of_the_chain(tmp_path):
+    """An error about a secret carries nothing of it, not even on the exception it came from."""
+    (tmp_path / "pass").write_bytes(b"s3cret\xff")
+    with pytest.raises(WorkspaceError) as refused:
+        resolve_secret("file:pass", base=tmp_path)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
