@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -51,13 +51,6 @@ COMPLETE_DIGITS = 13
 """The shortest card number has thirteen digits (PCI DSS 4.0.1's range is 13 to 19); the ear may miss two."""
 
 
-class HasSound(Protocol):
-    """Whatever carries a decoded recording."""
-
-    @property
-    def sound(self) -> Sound: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondEar:
     """Listens to every channel for digits said in a row."""
@@ -90,17 +83,6 @@ class SecondEar:
         if not np.isfinite(channel).all():
             raise DetectionError("the sound holds samples that are not numbers", hint="decode the recording again")
         return digits_in(self.ear.hear(_at_8k(channel, rate)), self.ear.prior)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecondEarDetector:
-    """The second ear as one more detector of a heard call; it looks at the sound alone."""
-
-    ear: SecondEar = field(default_factory=SecondEar)
-    name: str = NAME
-
-    def find(self, call: HasSound) -> tuple[Finding, ...]:
-        return self.ear.find(call.sound)
 
 
 def _at_8k(channel: Floats, rate: int) -> Floats:

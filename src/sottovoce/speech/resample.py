@@ -8,8 +8,6 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from sottovoce.domain.sound import Sound
-
 WHISPER_RATE: Final = 16_000
 
 
@@ -25,15 +23,3 @@ def resample(samples: NDArray[np.float32], *, from_rate: int, to_rate: int) -> N
     exact = np.zeros((samples.shape[0], frames), dtype=np.float32)
     exact[:, : out.shape[1]] = out
     return exact
-
-
-def channel_at_16k(sound: Sound, channel: int) -> NDArray[np.float32]:
-    """One channel as Whisper wants it: mono, 16 kHz, float32."""
-    one = sound.samples[channel : channel + 1]
-    return resample(one, from_rate=sound.rate, to_rate=WHISPER_RATE).reshape(-1)
-
-
-def mono_16k(sound: Sound) -> NDArray[np.float32]:
-    """All channels mixed to one at 16 kHz."""
-    mixed = sound.samples.mean(axis=0, keepdims=True, dtype=np.float32)
-    return resample(mixed, from_rate=sound.rate, to_rate=WHISPER_RATE).reshape(-1)
