@@ -6,7 +6,6 @@ the recording then goes on as it is, and is never called anonymous.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from sottovoce.anonymize.protocol import Anonymizer
 from sottovoce.domain.outcome import Waiver
 from sottovoce.domain.recording import Anonymized, Verified
-from sottovoce.domain.sound import Sound
+from sottovoce.domain.sound import Sound, sound_digest
 from sottovoce.errors import AnonymizationError
 
 UNDISGUISED = "none"
@@ -69,10 +68,3 @@ class Undisguised:
             digest=sound_digest(verified.sound),
             predecessor=verified.digest,
         )
-
-
-def sound_digest(sound: Sound) -> str:
-    """SHA-256 over rate, shape and samples."""
-    digest = hashlib.sha256(f"{sound.rate}:{sound.channels}:{sound.frames}:".encode())
-    digest.update(np.ascontiguousarray(sound.samples).data)
-    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,14 @@ class Sound:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("a Sound is never pickled")
+
+
+def sound_digest(sound: Sound) -> str:
+    """SHA-256 over the rate, the shape and the samples as little-endian float32, channel by channel."""
+    digest = hashlib.sha256(f"{sound.rate} {sound.channels} {sound.frames}\n".encode())
+    for row in sound.samples:
+        digest.update(row.astype("<f4", copy=False).tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

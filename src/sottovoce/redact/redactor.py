@@ -17,7 +17,7 @@ from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding, RedactionPlan
 from sottovoce.domain.outcome import Evidence, Passed, Reason, Withheld
 from sottovoce.domain.recording import Admitted, Redacted, Verified
-from sottovoce.domain.sound import MediaFormat, Role, Sound
+from sottovoce.domain.sound import MediaFormat, Role, Sound, sound_digest
 from sottovoce.domain.transcript import Transcript
 from sottovoce.errors import HearingError, LanguageUnsupported, RedactionError, SottovoceError
 from sottovoce.redact import evidence
@@ -26,7 +26,7 @@ from sottovoce.redact.media import rewrite
 from sottovoce.redact.plan import make_plan
 from sottovoce.redact.protocol import Codec, Ear, Finder, NoiseSource, Transcriber
 from sottovoce.redact.rules import RedactionRules
-from sottovoce.redact.sound import apply_plan, sound_digest
+from sottovoce.redact.sound import apply_plan
 from sottovoce.redact.transcript import redact_transcript
 from sottovoce.redact.verify import inspect
 

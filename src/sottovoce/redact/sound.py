@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from sottovoce.domain.finding import RedactionPlan
@@ -37,10 +35,3 @@ def check_fits(sound: Sound, plan: RedactionPlan) -> None:
     strange = any(p.channel not in range(sound.channels) or p.span.end > sound.frames for p in plan.spans)
     if plan.rate != sound.rate or plan.frames != sound.frames or strange:
         raise RedactionError("the plan was made for another sound", hint="make a plan from this recording")
-
-
-def sound_digest(sound: Sound) -> str:
-    """SHA-256 over the rate, the shape and the samples as little-endian float32."""
-    digest = hashlib.sha256(f"{sound.rate} {sound.channels} {sound.frames}\n".encode())
-    digest.update(np.ascontiguousarray(sound.samples, dtype="<f4").data)
-    return digest.hexdigest()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sottovoce.anonymize.disguise import Disguiser, Undisguised, sound_digest
+from sottovoce.anonymize.disguise import Disguiser, Undisguised
 from sottovoce.anonymize.pseudo_speaker import PseudoSpeakerAnonymizer
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.finding import Fill, RedactionPlan
 from sottovoce.domain.outcome import Waiver
 from sottovoce.domain.recording import Admission, Admitted, RecordingMetadata, RecordingRef, Verified
-from sottovoce.domain.sound import Media, MediaFormat, Role, Sound
+from sottovoce.domain.sound import Media, MediaFormat, Role, Sound, sound_digest
 from sottovoce.domain.transcript import Transcript
 from sottovoce.errors import AnonymizationError
 

@@ -14,7 +14,7 @@ from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
 from sottovoce.domain.outcome import Passed, Reason, Withheld
 from sottovoce.domain.recording import Admission, Admitted, RecordingMetadata, RecordingRef
-from sottovoce.domain.sound import Media, MediaFormat, Role, Sound
+from sottovoce.domain.sound import Media, MediaFormat, Role, Sound, sound_digest
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
 from sottovoce.errors import (
@@ -27,7 +27,6 @@ from sottovoce.errors import (
 from sottovoce.policy.model import Redaction
 from sottovoce.redact.redactor import Redactor
 from sottovoce.redact.rules import rules_for
-from sottovoce.redact.sound import sound_digest
 from sottovoce.redact.transcript import redact_transcript
 from sottovoce.speech.codec import MediaCodec
 from sottovoce.testing.redaction import ScriptedEar, ScriptedFinder, ScriptedTranscriber

@@ -7,12 +7,12 @@ import pytest
 
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill, Finding, PlannedSpan, RedactionPlan
-from sottovoce.domain.sound import Role, Sound
+from sottovoce.domain.sound import Role, Sound, sound_digest
 from sottovoce.domain.spans import Span
 from sottovoce.errors import RedactionError
 from sottovoce.redact.energy import envelope
 from sottovoce.redact.fills import TONE_DBFS, noise_profile, tone
-from sottovoce.redact.sound import apply_plan, sound_digest
+from sottovoce.redact.sound import apply_plan
 from sottovoce.redact.verify import inspect
 
 RATE = 8000
