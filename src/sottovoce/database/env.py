@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from sottovoce.database.tables import metadata
+from sottovoce.database.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

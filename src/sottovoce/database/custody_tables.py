@@ -1,0 +1,3 @@
+"""Training runs, models, retention, deliveries and notices. Times are milliseconds since 1970, UTC."""
+
+from __future__ import annotations

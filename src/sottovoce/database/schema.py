@@ -1,0 +1,8 @@
+"""The whole schema: importing it makes `metadata` know every table of the registry."""
+
+from __future__ import annotations
+
+from sottovoce.database import access_tables, custody_tables, upload_tables
+from sottovoce.database.tables import metadata
+
+__all__ = ["access_tables", "custody_tables", "metadata", "upload_tables"]

@@ -1,0 +1,1 @@
+"""The HTTP services: what machines and people ask over the wire."""
