@@ -22,9 +22,9 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.durable import write_durably
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.vault.context import object_context
-from sottovoce.vault.durable import write_durably
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.seal import open_sealed, seal
 

@@ -10,9 +10,9 @@ import pytest
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, SealBroken
+from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.kms.protocol import KeyProvider, KeyState
 from sottovoce.testing.keys import MemoryKeys
-from sottovoce.vault.file_keyring import FileKeyRing
-from sottovoce.vault.protocol import KeyProvider, KeyState
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import ObjectMissing, StorageError
 from sottovoce.policy.model import Storage
+from sottovoce.storage.open_store import open_store
+from sottovoce.storage.protocol import ObjectLabels, ObjectStore
+from sottovoce.storage.stores import keep
 from sottovoce.testing.stores import LyingStore
-from sottovoce.vault.open_store import open_store
-from sottovoce.vault.protocol import ObjectLabels, ObjectStore
-from sottovoce.vault.storage import keep
 
 SECRETS = {"env:ID": Confidential("test-id"), "env:SECRET": Confidential("test-secret")}
 

@@ -38,10 +38,10 @@ from sottovoce.policy.model import Models, Redaction
 from sottovoce.redact.rules import rules_for
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.speech.codec import MediaCodec
+from sottovoce.storage.stores import FolderStore
 from sottovoce.testing.house import write_policy
 from sottovoce.testing.redaction import ScriptedEar
 from sottovoce.testing.talk import RATE, redactor_of, said, talk, word
-from sottovoce.vault.storage import FolderStore
 
 RULES = rules_for(Redaction())
 POLICY = write_policy()

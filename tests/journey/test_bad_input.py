@@ -40,6 +40,7 @@ from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource
 from sottovoce.sources.protocol import HmacTokenizer, Timing
+from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
 from sottovoce.testing.calls import call_entry, write_calls
 from sottovoce.testing.clock import SteppedClock
 from sottovoce.testing.house import (
@@ -56,7 +57,6 @@ from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.postgres import find_binaries, running_server
 from sottovoce.testing.redaction import ScriptedFinder
 from sottovoce.testing.stores import LyingStore
-from sottovoce.vault.protocol import UNLABELLED, ObjectLabels, ObjectStore
 from sottovoce.wiring.house import House
 from sottovoce.wiring.rooms import noise_source
 

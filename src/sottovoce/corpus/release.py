@@ -38,8 +38,8 @@ from sottovoce.custody.rows import CorpusVersion, ReleasedFact
 from sottovoce.domain.outcome import Fact
 from sottovoce.errors import ReleaseRefused
 from sottovoce.policy.model import Policy
-from sottovoce.vault.protocol import ObjectStore
-from sottovoce.vault.storage import keep
+from sottovoce.storage.protocol import ObjectStore
+from sottovoce.storage.stores import keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

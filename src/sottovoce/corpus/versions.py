@@ -18,7 +18,7 @@ from sottovoce.corpus.sample import Sample, Split
 from sottovoce.custody.note import VerifierKey
 from sottovoce.custody.rows import CorpusVersion, ReleasedSample, StoredObject
 from sottovoce.errors import CustodyError, LedgerTampered, ObjectMissing
-from sottovoce.vault.protocol import ObjectStore
+from sottovoce.storage.protocol import ObjectStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, SealBroken
-from sottovoce.vault.protocol import Capabilities, Context, Destruction, KeyState, WrappedKey
+from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState, WrappedKey
 
 KMS = "memory"
 

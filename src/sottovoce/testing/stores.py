@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sottovoce.errors import StorageError
-from sottovoce.vault.protocol import UNLABELLED, ObjectLabels, ObjectStore
+from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
 
 
 class LyingStore:

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, insert, update
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyShredded, SealBroken
+from sottovoce.kms.protocol import Destruction, KeyProvider, WrappedKey
 from sottovoce.vault import key_tables as tables
 from sottovoce.vault.context import epoch_context, key_context
 from sottovoce.vault.key_tables import Epoch, EpochState
-from sottovoce.vault.protocol import Destruction, KeyProvider, WrappedKey
 from sottovoce.vault.seal import KEY_BYTES
 
 MAX_TTL: Final = timedelta(minutes=5)

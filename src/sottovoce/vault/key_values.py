@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.kms.protocol import Destruction
 from sottovoce.vault.key_tables import EpochState, RecordingKeyState
-from sottovoce.vault.protocol import Destruction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

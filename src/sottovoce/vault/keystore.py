@@ -22,11 +22,11 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sottovoce.database.engine import forget_deleted, open_engine, reading, writing
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, KeyUnavailable, LedgerUnavailable
+from sottovoce.kms.protocol import KeyProvider
 from sottovoce.vault import key_tables as tables
 from sottovoce.vault.epochs import MAX_TTL, EpochKeys, milliseconds
 from sottovoce.vault.key_tables import Epoch, EpochState, KeyRow, RecordingKeyState, Tombstone
 from sottovoce.vault.key_values import EpochRoll, EpochStatus, KeyFate, RecordingKey, Shredding
-from sottovoce.vault.protocol import KeyProvider
 from sottovoce.vault.seal import KEY_BYTES, SUITE
 
 _RESERVED: Final = "#"

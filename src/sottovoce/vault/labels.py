@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from sottovoce.vault.protocol import ObjectLabels
+from sottovoce.storage.protocol import ObjectLabels
 
 RELEASABLE: Final = frozenset({"sample", "transcript", "features"})
 

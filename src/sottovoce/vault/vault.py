@@ -23,15 +23,16 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence
 from sottovoce.domain.recording import Anonymized, Sealed, SealedObject
 from sottovoce.errors import KeyFrozen, KeyShredded, StorageError
+from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
+from sottovoce.storage.stores import keep
 from sottovoce.vault.context import object_context
 from sottovoce.vault.key_tables import RecordingKeyState
 from sottovoce.vault.key_values import EpochRoll, EpochStatus, KeyFate, RecordingKey, Shredding
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.labels import labels_for
-from sottovoce.vault.protocol import UNLABELLED, Held, ObjectLabels, ObjectStore
+from sottovoce.vault.protocol import Held
 from sottovoce.vault.ranges import read_range
 from sottovoce.vault.seal import broken, open_sealed, seal
-from sottovoce.vault.storage import keep
 
 Part = tuple[str, int | None]
 """An object of a recording: its kind, and its channel where it has one."""

@@ -30,6 +30,7 @@ from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import WorkspaceError
+from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.pipeline.carrier import Carrier, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
@@ -43,10 +44,9 @@ from sottovoce.redact.rules import RedactionRules, rules_for
 from sottovoce.screening.screen import Screener
 from sottovoce.settings import Workspace, resolve_secret
 from sottovoce.sources.protocol import HmacTokenizer, Source
-from sottovoce.vault.file_keyring import FileKeyRing
+from sottovoce.storage.open_store import open_store
+from sottovoce.storage.protocol import ObjectStore
 from sottovoce.vault.keystore import KeyStore
-from sottovoce.vault.open_store import open_store
-from sottovoce.vault.protocol import ObjectStore
 from sottovoce.vault.vault import Vault
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources

@@ -10,9 +10,9 @@ from pathlib import Path
 from sottovoce.custody.signer import create_log_key
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
+from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.policy.load import parse_policy
 from sottovoce.settings import Workspace
-from sottovoce.vault.file_keyring import FileKeyRing
 
 TOKEN_KEY_BYTES = 32
 

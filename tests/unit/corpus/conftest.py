@@ -25,8 +25,8 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.domain.recording import Participant, RecordingMetadata, RecordingRef, Sealed
 from sottovoce.policy.model import Policy
+from sottovoce.storage.stores import memory_store
 from sottovoce.testing.samples import SamplesInMemory
-from sottovoce.vault.storage import memory_store
 
 NOW = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 ORIGIN = "ledger.example/corpus"

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import SealedObject
-from sottovoce.vault.file_keyring import FileKeyRing
+from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.storage.stores import FolderStore
 from sottovoce.vault.keystore import KeyStore
-from sottovoce.vault.storage import FolderStore
 from sottovoce.vault.vault import Vault
 
 PASSPHRASE = Confidential("correct horse")
@@ -24,9 +24,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from sottovoce.domain.confidential import Confidential
-from sottovoce.vault.file_keyring import FileKeyRing
+from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.vault.keystore import KeyStore
-from sottovoce.vault.storage import FolderStore
+from sottovoce.storage.stores import FolderStore
 from sottovoce.vault.vault import Vault
 
 base, name = Path(sys.argv[1]), sys.argv[2]

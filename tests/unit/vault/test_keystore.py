@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, insert, select, text, update
 from sottovoce.database.engine import open_engine
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, KeyUnavailable, SealBroken
+from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.vault import key_tables as tables
-from sottovoce.vault.file_keyring import FileKeyRing
 from sottovoce.vault.key_tables import EpochState, RecordingKeyState
 from sottovoce.vault.key_values import KeyFate
 from sottovoce.vault.keystore import KeyStore

@@ -26,13 +26,13 @@ from sottovoce.domain.recording import (
 from sottovoce.domain.sound import Media, MediaFormat, Role, Sound
 from sottovoce.domain.transcript import Transcript
 from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, ObjectMissing, SealBroken, StorageError
+from sottovoce.storage.protocol import ObjectLabels
+from sottovoce.storage.stores import FolderStore, memory_store
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.stores import LyingStore, StubbornStore
 from sottovoce.vault import labels
 from sottovoce.vault.key_values import KeyFate
 from sottovoce.vault.keystore import KeyStore
-from sottovoce.vault.protocol import ObjectLabels
-from sottovoce.vault.storage import FolderStore, memory_store
 from sottovoce.vault.vault import Remains, Vault
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

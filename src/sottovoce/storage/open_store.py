@@ -17,8 +17,8 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import PolicyError
 from sottovoce.policy.model import Storage
 from sottovoce.settings import resolve_secret
-from sottovoce.vault.protocol import ObjectStore
-from sottovoce.vault.storage import CloudStore, FolderStore, memory_store
+from sottovoce.storage.protocol import ObjectStore
+from sottovoce.storage.stores import CloudStore, FolderStore, memory_store
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config

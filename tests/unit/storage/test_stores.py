@@ -10,8 +10,8 @@ from obstore.store import LocalStore
 
 from sottovoce.errors import ObjectMissing, PolicyError, StorageError, WorkspaceError
 from sottovoce.policy.model import Storage
-from sottovoce.vault.open_store import open_store
-from sottovoce.vault.storage import CloudStore, FolderStore
+from sottovoce.storage.open_store import open_store
+from sottovoce.storage.stores import CloudStore, FolderStore
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_an_unwritable_store_says_permission(store, root, monkeypatch):
     def refuse(*_args, **_fields):
         raise PermissionError
 
-    monkeypatch.setattr("sottovoce.vault.storage.write_durably", refuse)
+    monkeypatch.setattr("sottovoce.storage.stores.write_durably", refuse)
     with pytest.raises(StorageError, match="refuses access"):
         store.put("x", b"1")
 

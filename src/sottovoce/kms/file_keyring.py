@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, PolicyError, SealBroken
-from sottovoce.vault.protocol import Capabilities, Context, Destruction, KeyState, WrappedKey
-from sottovoce.vault.ring_file import KMS, NONCE_BYTES, RingFile, RingKey, new_file, open_file
+from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState, WrappedKey
+from sottovoce.kms.ring_file import KMS, NONCE_BYTES, RingFile, RingKey, new_file, open_file
 
 MIN_PASSPHRASE: Final = 8
 """NIST SP 800-63B section 3.1.1: the least a memorized secret may have."""

@@ -12,9 +12,9 @@ import pytest
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, PolicyError
-from sottovoce.vault import ring_file
-from sottovoce.vault.file_keyring import FileKeyRing
-from sottovoce.vault.protocol import KeyState
+from sottovoce.kms import ring_file
+from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.kms.protocol import KeyState
 
 CONTEXT = {"app": "sottovoce", "tenant": "t", "epoch": "2026-11.0"}
 PASSPHRASE = Confidential("a passphrase of ours")

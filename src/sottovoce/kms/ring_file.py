@@ -25,9 +25,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.durable import write_durably
 from sottovoce.errors import KeyRefused
-from sottovoce.vault.durable import write_durably
-from sottovoce.vault.protocol import KeyState
+from sottovoce.kms.protocol import KeyState
 
 KMS: Final = "local-file"
 VERSION: Final = 1

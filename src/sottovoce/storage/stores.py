@@ -24,9 +24,9 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import LocalStore, MemoryStore
 from obstore.store import ObjectStore as Backend
 
+from sottovoce.durable import PART, sync_folder, write_durably
 from sottovoce.errors import ObjectMissing, StorageError
-from sottovoce.vault.durable import PART, sync_folder, write_durably
-from sottovoce.vault.protocol import UNLABELLED, ObjectLabels, ObjectStore
+from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
