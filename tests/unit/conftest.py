@@ -1,4 +1,4 @@
-"""What the vault's tests share."""
+"""What unit tests of several rooms share."""
 
 from __future__ import annotations
 
