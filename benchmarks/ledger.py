@@ -19,13 +19,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sottovoce.custody import verifier
-from sottovoce.custody.entry import Action, Entry
-from sottovoce.custody.ledger import Ledger
-from sottovoce.custody.signer import Ed25519Signer
 from sottovoce.database.engine import open_engine
 from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
+from sottovoce.ledger import verifier
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.signer import Ed25519Signer
 
 ORIGIN = "ledger.example/benchmark"
 AT = datetime(2026, 3, 1, tzinfo=UTC)

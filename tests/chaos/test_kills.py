@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.custody.entry import Action
-from sottovoce.custody.verifier import Found
 from sottovoce.domain.outcome import OutcomeStatus
+from sottovoce.ledger.entry import Action
+from sottovoce.ledger.verifier import Found
 from sottovoce.pipeline.run import Runner
 from sottovoce.pipeline.supervisor import Supervisor
 from sottovoce.testing.house import make_test_workspace, quick_house, settle_all

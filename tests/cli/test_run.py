@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sottovoce.cli import run as command
-from sottovoce.custody import verifier
+from sottovoce.ledger import verifier
 from sottovoce.testing.house import make_test_workspace
 
 QUICK_WORKER = Path(__file__).parents[1] / "chaos" / "quick_worker.py"

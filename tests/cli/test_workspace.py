@@ -11,7 +11,7 @@ import sqlite3
 import pytest
 import soundfile
 
-from sottovoce.custody import verifier
+from sottovoce.ledger import verifier
 
 CONVERSATION = "conversation-0001"
 

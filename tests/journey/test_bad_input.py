@@ -22,14 +22,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from sottovoce.custody.entry import Action
-from sottovoce.custody.verifier import Found
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Reason
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import Segment, Transcript, Word
 from sottovoce.errors import LedgerUnavailable, PolicyError, SourceError, SourceUnavailable, StorageError
+from sottovoce.ledger.entry import Action
+from sottovoce.ledger.verifier import Found
 from sottovoce.pipeline.refs import StepError
 from sottovoce.policy.load import load_policy
 from sottovoce.redact.redactor import Redactor

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 
 from sottovoce.custody.lineage import corpus_members, lineage_of
-from sottovoce.custody.verifier import Found
 from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.errors import KeyShredded
+from sottovoce.ledger.verifier import Found
 from sottovoce.sandbox.catalog import PACKAGED
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
@@ -94,7 +94,7 @@ def test_the_ledger_verifies(demo):
         [
             sys.executable,
             "-m",
-            "sottovoce.custody.verifier",
+            "sottovoce.ledger.verifier",
             str(demo.root / "ledger-export"),
             "--vkey",
             house.ledger.vkey,

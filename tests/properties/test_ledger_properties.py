@@ -13,14 +13,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from sottovoce.custody.entry import Action, Entry
-from sottovoce.custody.ledger import Ledger
-from sottovoce.custody.signer import Ed25519Signer
-from sottovoce.custody.verifier import Found, verify, verify_proof
 from sottovoce.database.engine import open_engine, reading, writing
 from sottovoce.database.migrate import upgrade
 from sottovoce.database.tables import ledger_leaves
 from sottovoce.domain.confidential import Confidential
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.signer import Ed25519Signer
+from sottovoce.ledger.verifier import Found, verify, verify_proof
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 CODES = st.from_regex(r"[A-Z][A-Z_]{0,20}", fullmatch=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sottovoce.custody.merkle import (
+from sottovoce.ledger.merkle import (
     consistency_proof,
     fold,
     grow,

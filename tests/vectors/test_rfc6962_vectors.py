@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sottovoce.custody import verifier
-from sottovoce.custody.merkle import (
+from sottovoce.ledger import verifier
+from sottovoce.ledger.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,

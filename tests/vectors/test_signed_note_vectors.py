@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sottovoce.custody import verifier
-from sottovoce.custody.checkpoint import Checkpoint
-from sottovoce.custody.note import VerifierKey, open_note, sign_note
-from sottovoce.custody.signer import Ed25519Signer
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import LedgerTampered
+from sottovoce.ledger import verifier
+from sottovoce.ledger.checkpoint import Checkpoint
+from sottovoce.ledger.note import VerifierKey, open_note, sign_note
+from sottovoce.ledger.signer import Ed25519Signer
 
 
 @pytest.fixture

@@ -246,7 +246,7 @@ def _where(into: Path, house: House, shown: Shown) -> list[tuple[str, str]]:
         ("verify the ledger", f"{ours} ledger verify -w {into}"),
         (
             "verify it without us",
-            f"{_called('python')} -m sottovoce.custody.verifier {into}/{EXPORT} --vkey '{house.ledger.vkey}'",
+            f"{_called('python')} -m sottovoce.ledger.verifier {into}/{EXPORT} --vkey '{house.ledger.vkey}'",
         ),
     ]
 

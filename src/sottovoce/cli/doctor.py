@@ -19,10 +19,10 @@ from rich.markup import escape
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, say, table
-from sottovoce.custody.verifier import Found
 from sottovoce.domain.outcome import OutcomeStatus, Withheld
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, WorkspaceError
+from sottovoce.ledger.verifier import Found
 from sottovoce.redact.rules import rules_for
 from sottovoce.wiring.house import House
 

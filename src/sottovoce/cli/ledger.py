@@ -10,8 +10,8 @@ import typer
 from sottovoce.cli.batch import write_whole
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
-from sottovoce.custody.verifier import Found
 from sottovoce.errors import LedgerTampered
+from sottovoce.ledger.verifier import Found
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident ledger.")
 
@@ -50,7 +50,7 @@ def prove(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the proof here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """A C2SP tlog-proof of one entry, to be checked offline with `python -m sottovoce.custody.verifier`."""
+    """A C2SP tlog-proof of one entry, to be checked offline with `python -m sottovoce.ledger.verifier`."""
     house = house_at(workspace)
     proof = house.ledger.prove(seq)
     if output is not None:
@@ -61,7 +61,7 @@ def prove(
         typer.echo(proof, nl=False)
     else:
         say(f"proof of entry {seq}: {output}")
-        say(f"Check it offline: python -m sottovoce.custody.verifier {output} --vkey '{house.ledger.vkey}'")
+        say(f"Check it offline: python -m sottovoce.ledger.verifier {output} --vkey '{house.ledger.vkey}'")
 
 
 @app.command()
@@ -79,4 +79,4 @@ def export(
         answer({**shown, "checkpoint": note})
         return
     facts("Exported", shown)
-    say(f"Check it offline: python -m sottovoce.custody.verifier {folder} --vkey '{house.ledger.vkey}'")
+    say(f"Check it offline: python -m sottovoce.ledger.verifier {folder} --vkey '{house.ledger.vkey}'")

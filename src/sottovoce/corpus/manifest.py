@@ -23,9 +23,9 @@ from typing import Any
 import rfc8785
 
 from sottovoce.corpus.sample import Sample
-from sottovoce.custody.merkle import leaf_hash, merkle_tree_hash
-from sottovoce.custody.note import Signer, VerifierKey, open_note, sign_note
 from sottovoce.errors import LedgerTampered, ReleaseRefused
+from sottovoce.ledger.merkle import leaf_hash, merkle_tree_hash
+from sottovoce.ledger.note import Signer, VerifierKey, open_note, sign_note
 
 SCHEMA = "sottovoce-corpus-manifest/v1"
 

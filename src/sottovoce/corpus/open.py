@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Protocol
 
 from sottovoce.corpus.protocol import SampleVault, VersionStore
-from sottovoce.custody.entry import Action, Entry
 from sottovoce.custody.rows import StoredObject
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import CustodyError, KeyShredded, SealBroken
+from sottovoce.ledger.entry import Action, Entry
 
 
 class Scribe(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sottovoce.custody.entry import Entry
 from sottovoce.custody.rows import (
     CorpusIdentity,
     CorpusSample,
@@ -17,6 +16,7 @@ from sottovoce.custody.rows import (
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Reason
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef
+from sottovoce.ledger.entry import Entry
 
 
 class VersionStore(Protocol):

@@ -32,11 +32,11 @@ from sottovoce.corpus.manifest import Manifest, make_manifest, sign_manifest
 from sottovoce.corpus.names import manifest_name, next_version, note_name, version_name
 from sottovoce.corpus.protocol import SampleVault, Standing, VersionStore
 from sottovoce.corpus.sample import Split
-from sottovoce.custody.entry import Action, Entry
-from sottovoce.custody.note import Signer
 from sottovoce.custody.rows import CorpusVersion, ReleasedFact
 from sottovoce.domain.outcome import Fact
 from sottovoce.errors import ReleaseRefused
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.ledger.note import Signer
 from sottovoce.policy.model import Policy
 from sottovoce.storage.protocol import ObjectStore
 from sottovoce.storage.stores import keep

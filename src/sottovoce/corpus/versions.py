@@ -15,9 +15,9 @@ from sottovoce.corpus.manifest import Manifest, ManifestEntry, verify_manifest
 from sottovoce.corpus.names import manifest_name, note_name, version_name
 from sottovoce.corpus.protocol import SampleVault, VersionStore
 from sottovoce.corpus.sample import Sample, Split
-from sottovoce.custody.note import VerifierKey
 from sottovoce.custody.rows import CorpusVersion, ReleasedSample, StoredObject
 from sottovoce.errors import CustodyError, LedgerTampered, ObjectMissing
+from sottovoce.ledger.note import VerifierKey
 from sottovoce.storage.protocol import ObjectStore
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import rfc8785
 
 from sottovoce.custody.erasure_report import ErasureReport
-from sottovoce.custody.note import Signer, sign_note
 from sottovoce.custody.subject import Subject
-from sottovoce.custody.verifier import CERTIFICATE_HEADER
+from sottovoce.ledger.note import Signer, sign_note
+from sottovoce.ledger.verifier import CERTIFICATE_HEADER
 
 
 def sign_certificate(content: Mapping[str, Any], signer: Signer) -> str:

@@ -19,13 +19,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from sottovoce.custody.blanking import Blanked, blank_recording
 from sottovoce.custody.certificate import certificate_content, sign_certificate
-from sottovoce.custody.commitment import commit_to
-from sottovoce.custody.entry import Action, Entry
 from sottovoce.custody.erasure_report import ErasureReport, Refusal, Unreached
-from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.lineage import descendants
 from sottovoce.custody.nodes import object_node, recording_node
-from sottovoce.custody.note import Signer
 from sottovoce.custody.registry import NOTHING, Registry
 from sottovoce.custody.rows import milliseconds, moment
 from sottovoce.custody.subject import Subject, detail_of, rows_of
@@ -33,6 +29,10 @@ from sottovoce.database.engine import forget_deleted, reading, writing
 from sottovoce.database.tables import erasures, recordings
 from sottovoce.domain.outcome import Evidence
 from sottovoce.errors import VaultError
+from sottovoce.ledger.commitment import commit_to
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.note import Signer
 
 LEGAL_HOLD = "LEGAL_HOLD"
 

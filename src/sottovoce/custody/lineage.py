@@ -13,12 +13,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, select
 
-from sottovoce.custody.ledger import entries_about
 from sottovoce.custody.nodes import recording_node
 from sottovoce.custody.records import PRESENT, decision_of, decisions_about, objects_of, outcomes_of
 from sottovoce.custody.rows import Decision, Outcome, StoredObject, moment
 from sottovoce.database.engine import reading
 from sottovoce.database.tables import corpus_identities, corpus_samples, lineage, recordings
+from sottovoce.ledger.ledger import entries_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

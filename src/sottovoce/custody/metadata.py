@@ -12,9 +12,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sottovoce.custody.entry import is_code
 from sottovoce.domain.recording import Participant, RecordingMetadata, RecordingRef
 from sottovoce.domain.sound import MediaFormat
+from sottovoce.ledger.entry import is_code
 
 WITHHELD = "withheld"
 """Stands for an attribute value that could say something about a person."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
-from sottovoce.custody.commitment import Commitment
 from sottovoce.custody.nodes import object_id, object_node, recording_node
 from sottovoce.custody.rows import Decision, Outcome, StoredObject, moment
 from sottovoce.database.tables import commitments, decisions, objects, outcomes, recordings
@@ -16,6 +15,7 @@ from sottovoce.database.upsert import insert_new
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.domain.recording import Sealed
 from sottovoce.errors import RecordingErased, UnknownRecording
+from sottovoce.ledger.commitment import Commitment
 
 PRESENT = "present"
 DELETED = "deleted"

@@ -16,10 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, and_, delete, select
 
 from sottovoce.custody import versions
-from sottovoce.custody.commitment import Commitment
-from sottovoce.custody.entry import Action, Entry, check_facts
 from sottovoce.custody.heartbeats import Heartbeats
-from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.metadata import to_details, to_metadata
 from sottovoce.custody.records import (
     decision_of,
@@ -48,6 +45,9 @@ from sottovoce.database.upsert import insert_new, insert_or_update
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence, OutcomeStatus, Reason
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef, Sealed
+from sottovoce.ledger.commitment import Commitment
+from sottovoce.ledger.entry import Action, Entry, check_facts
+from sottovoce.ledger.ledger import Ledger
 
 NOTHING: Mapping[str, Any] = {}
 

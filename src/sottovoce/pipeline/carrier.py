@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sottovoce.custody.entry import Action
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence, Fact, Passed, Withheld
 from sottovoce.domain.recording import (
@@ -25,6 +24,7 @@ from sottovoce.domain.recording import (
 )
 from sottovoce.domain.sound import Media, MediaFormat, Sound
 from sottovoce.errors import RecordingErased, SottovoceError
+from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.journal import Journal
 from sottovoce.pipeline.package import Part

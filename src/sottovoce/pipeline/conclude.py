@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from sottovoce.custody.entry import Action
 from sottovoce.custody.registry import Registry
 from sottovoce.domain.outcome import OutcomeStatus, Passed, Withheld
 from sottovoce.domain.recording import Sealed
 from sottovoce.errors import RecordingErased
+from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.journal import Journal
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.reasons import reason_for, status_for

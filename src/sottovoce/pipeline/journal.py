@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sottovoce.custody.entry import Action, Entry
 from sottovoce.domain.outcome import Evidence, Fact
+from sottovoce.ledger.entry import Action, Entry
 
 
 class Journal:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sottovoce.custody.entry import Action
 from sottovoce.custody.rows import Outcome
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.errors import RecordingErased
+from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.lines import Line
 from sottovoce.screening.exclusions import NotProcessed

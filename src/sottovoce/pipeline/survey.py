@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sottovoce.custody.entry import Action
 from sottovoce.custody.registry import Registry
 from sottovoce.domain.consent import ConsentState
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import RecordingErased
+from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.journal import Journal
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.reasons import status_for

@@ -20,10 +20,7 @@ from sottovoce.corpus.release import Releaser
 from sottovoce.corpus.standing import PolicyStanding
 from sottovoce.corpus.versions import Versions
 from sottovoce.custody.erasure import Eraser
-from sottovoce.custody.ledger import Ledger
-from sottovoce.custody.note import VerifierKey
 from sottovoce.custody.registry import Registry
-from sottovoce.custody.signer import Ed25519Signer, load_log_key
 from sottovoce.custody.subject import ByConversation
 from sottovoce.database.engine import open_engine
 from sottovoce.database.migrate import upgrade
@@ -31,6 +28,9 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import WorkspaceError
 from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.note import VerifierKey
+from sottovoce.ledger.signer import Ed25519Signer, load_log_key
 from sottovoce.pipeline.carrier import Carrier, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown

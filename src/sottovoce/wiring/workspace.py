@@ -7,10 +7,10 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sottovoce.custody.signer import create_log_key
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
 from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.ledger.signer import create_log_key
 from sottovoce.policy.load import parse_policy
 from sottovoce.settings import Workspace
 

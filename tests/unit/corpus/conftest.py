@@ -15,15 +15,15 @@ from sottovoce.corpus.open import SampleOpener
 from sottovoce.corpus.release import Releaser
 from sottovoce.corpus.standing import PolicyStanding
 from sottovoce.corpus.versions import Versions
-from sottovoce.custody.ledger import Ledger
-from sottovoce.custody.note import VerifierKey
 from sottovoce.custody.registry import Registry
-from sottovoce.custody.signer import Ed25519Signer
 from sottovoce.database.engine import open_engine
 from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.domain.recording import Participant, RecordingMetadata, RecordingRef, Sealed
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.note import VerifierKey
+from sottovoce.ledger.signer import Ed25519Signer
 from sottovoce.policy.model import Policy
 from sottovoce.storage.stores import memory_store
 from sottovoce.testing.samples import SamplesInMemory

@@ -9,9 +9,9 @@ import pytest
 
 from sottovoce.corpus.manifest import ManifestEntry, make_manifest, sign_manifest, verify_manifest
 from sottovoce.corpus.sample import Sample, Split
-from sottovoce.custody.checkpoint import Checkpoint
-from sottovoce.custody.note import VerifierKey, sign_note
 from sottovoce.errors import LedgerTampered, ReleaseRefused
+from sottovoce.ledger.checkpoint import Checkpoint
+from sottovoce.ledger.note import VerifierKey, sign_note
 
 
 def entry(number, **changes):

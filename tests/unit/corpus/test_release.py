@@ -8,9 +8,9 @@ import pytest
 
 from sottovoce.corpus.gate import AttackReport, Label, shared_speakers
 from sottovoce.corpus.sample import RELEASED_KEYS, Split
-from sottovoce.custody.entry import Action
-from sottovoce.custody.verifier import Found
 from sottovoce.errors import RecordingErased, ReleaseRefused
+from sottovoce.ledger.entry import Action
+from sottovoce.ledger.verifier import Found
 
 
 def filled(world, count=4):

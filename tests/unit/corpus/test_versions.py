@@ -16,7 +16,6 @@ from sottovoce.corpus.examine import Condition, examine
 from sottovoce.corpus.names import manifest_name, next_version, note_name
 from sottovoce.corpus.sample import Split
 from sottovoce.corpus.versions import difference
-from sottovoce.custody.entry import Action
 from sottovoce.custody.rows import CorpusVersion
 from sottovoce.database.engine import writing
 from sottovoce.database.tables import corpus_identities, corpus_samples, objects
@@ -29,6 +28,7 @@ from sottovoce.errors import (
     StorageError,
     UnreadableMedia,
 )
+from sottovoce.ledger.entry import Action
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_manifest_that_does_not_hold(released, make_signer, how):
     elif how == "gone":
         released.plain.delete(note)
     else:
-        from sottovoce.custody.note import VerifierKey
+        from sottovoce.ledger.note import VerifierKey
 
         released.versions._keys = [VerifierKey.parse(make_signer(seed=2).vkey)]
     verdict = released.versions.verify("corpus/v1")

@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from sottovoce.custody import verifier
-from sottovoce.custody.commitment import Commitment, commit_to, opens
-from sottovoce.custody.entry import Action
 from sottovoce.custody.erasure import ARCHIVES, BACKUPS, LEGAL_HOLD, OUTSIDE, Eraser
-from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.lineage import corpus_members, lineage_of, lineage_of_recording
-from sottovoce.custody.note import Signer
 from sottovoce.custody.records import add_edge
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import CorpusSample, CorpusVersion
 from sottovoce.custody.subject import ByConversation, ByCustomer
-from sottovoce.custody.verifier import Found
 from sottovoce.database.engine import reading, writing
 from sottovoce.database.tables import commitments, corpus_identities
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.errors import KeyUnavailable, RecordingErased, StorageError
+from sottovoce.ledger import verifier
+from sottovoce.ledger.commitment import Commitment, commit_to, opens
+from sottovoce.ledger.entry import Action
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.note import Signer
+from sottovoce.ledger.verifier import Found
 
 LINE = "corpus"
 WHO: dict[str, str] = {"requested_by": "officer-1", "why": "ART17"}

@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, text
 
-from sottovoce.custody.commitment import commit_to, opens
-from sottovoce.custody.entry import Action
-from sottovoce.custody.ledger import Ledger
 from sottovoce.custody.lineage import corpus_members, lineage_of, lineage_of_recording
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import CorpusSample, CorpusVersion
@@ -24,6 +21,9 @@ from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.domain.recording import Participant
 from sottovoce.domain.sound import MediaFormat
 from sottovoce.errors import EntryRefused, LedgerUnavailable, ReleaseRefused, UnknownRecording
+from sottovoce.ledger.commitment import commit_to, opens
+from sottovoce.ledger.entry import Action
+from sottovoce.ledger.ledger import Ledger
 
 LINE = "corpus"
 Make = Callable[..., Any]

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from sottovoce.anonymize.disguise import Undisguised
-from sottovoce.custody.entry import Action
 from sottovoce.custody.subject import ByConversation
 from sottovoce.domain.outcome import OutcomeStatus, Reason, Waiver
 from sottovoce.errors import (
@@ -18,6 +17,7 @@ from sottovoce.errors import (
     SourceUnavailable,
     StorageError,
 )
+from sottovoce.ledger.entry import Action
 from sottovoce.redact.redactor import Redactor
 from sottovoce.testing.house import Deaf, OneWord, carry_all, exchange, settle_all
 from sottovoce.testing.redaction import ScriptedEar, ScriptedFinder, ScriptedTranscriber

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sottovoce.custody.entry import Action
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus, Passed, Reason, Withheld
 from sottovoce.errors import LedgerUnavailable
+from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.reasons import BY_CODE, EXCLUDING, reason_for, status_for
 from sottovoce.pipeline.refs import StepError
 from sottovoce.testing.house import settle_all

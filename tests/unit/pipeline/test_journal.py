@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sottovoce.custody.entry import Action
 from sottovoce.errors import EntryRefused
+from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.engine import Job
 from sottovoce.pipeline.journal import Journal
 from sottovoce.pipeline.known import LineKnown

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from sottovoce.custody.entry import Action
 from sottovoce.custody.subject import ByConversation
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.errors import SourceError
+from sottovoce.ledger.entry import Action
 from sottovoce.testing.house import carry_all, exchange, settle_all
 
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from sottovoce.custody.entry import check_facts
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.consent import ConsentState, LawfulBasis, Purpose
 from sottovoce.domain.outcome import Passed, Reason, Withheld
 from sottovoce.domain.recording import Captured, RecordingRef
 from sottovoce.domain.sound import Media, MediaFormat, Role, Sound
+from sottovoce.ledger.entry import check_facts
 from sottovoce.screening.capture import declared_length
 from sottovoce.screening.screen import utc_today
 from sottovoce.testing.known import KnownInMemory

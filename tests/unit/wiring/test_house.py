@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from sottovoce.anonymize.disguise import Disguiser, Undisguised
-from sottovoce.custody.verifier import Found
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.sound import Media, Role
 from sottovoce.errors import KeyRefused, PolicyError, WorkspaceError
+from sottovoce.ledger.verifier import Found
 from sottovoce.policy.model import Anonymization, Policy
 from sottovoce.sandbox.serve import Sandbox
 from sottovoce.settings import Workspace

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from sottovoce.custody import verifier
-from sottovoce.custody.checkpoint import Checkpoint, sign_checkpoint
-from sottovoce.custody.ledger import Ledger
-from sottovoce.custody.merkle import leaf_hash
-from sottovoce.custody.tree import Leaf, append_leaves, root_at
-from sottovoce.custody.verifier import EXIT_CODES, Found, verify
 from sottovoce.database.engine import open_engine, reading, writing
 from sottovoce.database.migrate import upgrade
 from sottovoce.database.tables import checkpoints, ledger_leaves, ledger_nodes
+from sottovoce.ledger import verifier
+from sottovoce.ledger.checkpoint import Checkpoint, sign_checkpoint
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.merkle import leaf_hash
+from sottovoce.ledger.tree import Leaf, append_leaves, root_at
+from sottovoce.ledger.verifier import EXIT_CODES, Found, verify
 
 SIZE = 64
 SIGNED_AT = (20, 50, 64)

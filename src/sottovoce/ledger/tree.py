@@ -12,7 +12,9 @@ from itertools import zip_longest
 
 from sqlalchemy import Connection, func, insert, select, text
 
-from sottovoce.custody.merkle import (
+from sottovoce.database.tables import ledger_leaves, ledger_nodes
+from sottovoce.errors import LedgerTampered
+from sottovoce.ledger.merkle import (
     Range,
     Subtree,
     consistency_ranges,
@@ -22,8 +24,6 @@ from sottovoce.custody.merkle import (
     leaf_hash,
     subtrees,
 )
-from sottovoce.database.tables import ledger_leaves, ledger_nodes
-from sottovoce.errors import LedgerTampered
 
 WRITER_LOCK = int.from_bytes(b"svledger")
 """PostgreSQL's advisory lock of the one writer; a sequence would leave gaps (SECURITY.md 3.3)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sottovoce.custody.merkle import (
+from sottovoce.ledger.merkle import (
     EMPTY_ROOT,
     consistency_ranges,
     fold,

@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from sottovoce.custody.note import VerifierKey, open_note, sign_note
-from sottovoce.custody.signer import create_log_key, load_log_key
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import LedgerTampered, WorkspaceError
+from sottovoce.ledger.note import VerifierKey, open_note, sign_note
+from sottovoce.ledger.signer import create_log_key, load_log_key
 
 NAME = "ledger.example/test"
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sottovoce.custody.merkle import HASH_SIZE
-from sottovoce.custody.note import Signer, VerifierKey, open_note, sign_note
 from sottovoce.errors import LedgerTampered
+from sottovoce.ledger.merkle import HASH_SIZE
+from sottovoce.ledger.note import Signer, VerifierKey, open_note, sign_note
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _MAX_SIZE = 2**63 - 1

@@ -16,13 +16,16 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from sottovoce.custody.anchor import Anchor
-from sottovoce.custody.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from sottovoce.custody.entry import Entry
-from sottovoce.custody.export import write_export
-from sottovoce.custody.merkle import EMPTY_ROOT, verify_consistency
-from sottovoce.custody.note import Signer, VerifierKey
-from sottovoce.custody.tree import (
+from sottovoce.database.engine import reading, without_details, writing
+from sottovoce.database.tables import checkpoints, ledger_leaves
+from sottovoce.errors import CustodyError, LedgerTampered
+from sottovoce.ledger.anchor import Anchor
+from sottovoce.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from sottovoce.ledger.entry import Entry
+from sottovoce.ledger.export import write_export
+from sottovoce.ledger.merkle import EMPTY_ROOT, verify_consistency
+from sottovoce.ledger.note import Signer, VerifierKey
+from sottovoce.ledger.tree import (
     Leaf,
     append_leaves,
     consistency_at,
@@ -33,10 +36,7 @@ from sottovoce.custody.tree import (
     subtrees_stand,
     tree_size,
 )
-from sottovoce.custody.verifier import PROOF_HEADER, Found, Verdict, judge
-from sottovoce.database.engine import reading, without_details, writing
-from sottovoce.database.tables import checkpoints, ledger_leaves
-from sottovoce.errors import CustodyError, LedgerTampered
+from sottovoce.ledger.verifier import PROOF_HEADER, Found, Verdict, judge
 
 Clock = Callable[[], datetime]
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, select, text, update
 
-from sottovoce.custody.anchor import FolderAnchor
-from sottovoce.custody.entry import Action, Entry
-from sottovoce.custody.ledger import Ledger
-from sottovoce.custody.merkle import consistency_proof, leaf_hash, merkle_tree_hash, verify_consistency
-from sottovoce.custody.note import Signer
-from sottovoce.custody.verifier import Found, verify_proof
 from sottovoce.database.engine import reading, writing
 from sottovoce.database.tables import checkpoints, heartbeats, ledger_leaves, ledger_nodes
 from sottovoce.errors import CustodyError, LedgerTampered, LedgerUnavailable
+from sottovoce.ledger.anchor import FolderAnchor
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.ledger.ledger import Ledger
+from sottovoce.ledger.merkle import consistency_proof, leaf_hash, merkle_tree_hash, verify_consistency
+from sottovoce.ledger.note import Signer
+from sottovoce.ledger.verifier import Found, verify_proof
 
 AnEntry = Callable[..., Entry]
 MakeSigner = Callable[..., Signer]

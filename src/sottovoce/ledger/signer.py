@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from sottovoce.custody.note import VerifierKey
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
+from sottovoce.ledger.note import VerifierKey
 
 
 class Ed25519Signer:

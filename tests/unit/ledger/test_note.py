@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sottovoce.custody import verifier
-from sottovoce.custody.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from sottovoce.custody.note import MAX_SIGNATURES, Signer, VerifierKey, open_note, sign_note
-from sottovoce.custody.verifier import Found, RefusedError, verify_proof
 from sottovoce.errors import LedgerTampered
+from sottovoce.ledger import verifier
+from sottovoce.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from sottovoce.ledger.note import MAX_SIGNATURES, Signer, VerifierKey, open_note, sign_note
+from sottovoce.ledger.verifier import Found, RefusedError, verify_proof
 
 MakeSigner = Callable[..., Signer]
 TEXT = "one line\n\nand another\n"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import rfc8785
 
-from sottovoce.custody.entry import MAX_BYTES, MAX_INTEGER, Action, Entry, is_code
 from sottovoce.errors import EntryRefused
+from sottovoce.ledger.entry import MAX_BYTES, MAX_INTEGER, Action, Entry, is_code
 
 Make = Callable[..., Any]
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sottovoce.custody.merkle import merkle_tree_hash
 from sottovoce.errors import CustodyError
+from sottovoce.ledger.merkle import merkle_tree_hash
 
 TILE_WIDTH = 256
 
