@@ -255,7 +255,8 @@ def _keeping(policy: Policy) -> str:
     return (
         f"Everything is sealed under keys from the {policy.keys.provider} provider and stored in {policy.storage.url}. "
         f"The corpus is to be kept {policy.retention.corpus_days} days and raw recordings {policy.retention.raw_days}; "
-        "deleting them then is not automatic yet."
+        f"duties: {', '.join(duty.name for duty in policy.retention.duties) or 'none'}. "
+        "`sottovoce retention sweep` deletes what is due."
     )
 
 

@@ -152,9 +152,63 @@ class Storage(Strict):
     """Amazon S3 only: the KMS key for server-side encryption (SSE-KMS), beside our own sealing."""
 
 
+DutyName = Literal["PCI_DSS", "GDPR", "MIFID_II", "FINRA", "SEC_17A4", "HIPAA"]
+
+
+class Duty(Strict):
+    """A law or standard that says how long; what each asks stands in `custody/duties.py`."""
+
+    name: DutyName
+    years: Annotated[int, Field(ge=1, le=10)] | None = None
+    """Where the duty leaves a choice; by default its least."""
+    queue_categories: tuple[str, ...] = ()
+    """Whose recordings it covers; every recording's when none is named."""
+
+
 class Retention(Strict):
+    """Days from sealing. A longer duty or a legal hold is said in the plan, never assumed."""
+
     corpus_days: Annotated[int, Field(ge=1)] = 365
     raw_days: Annotated[int, Field(ge=0)] = 30
+    redacted_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    transcript_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    map_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    features_days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    quarantine_days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    """How long a withheld recording is remembered beyond its opaque key."""
+    archive_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After so many days what is still kept moves to archive storage."""
+    duties: tuple[Duty, ...] = (Duty(name="PCI_DSS"), Duty(name="GDPR"))
+
+
+class NoticeTarget(Strict):
+    """How a recipient of recordings is told that one was erased (GDPR Article 19)."""
+
+    kind: Literal["file", "webhook"] = "file"
+    """`file` drafts a letter below the workspace; `webhook` posts in the Standard Webhooks form."""
+    url: str | None = None
+    secret: SecretRef | None = None
+    contact: str | None = None
+    """For letters: the address, as it is to stand in the draft."""
+
+
+class Erasure(Strict):
+    retrain_days: Annotated[int, Field(ge=1, le=366)] = 92
+    """A model that saw erased data is decided upon, or trained anew, within so many days: a quarter."""
+    notify_days: Annotated[int, Field(ge=1, le=31)] = 7
+    """Recipients are told within so many days."""
+    notices: dict[str, NoticeTarget] = Field(default_factory=dict)
+    """By destination."""
+
+
+class OpenLineage(Strict):
+    """Where OpenLineage events go; nowhere by default."""
+
+    url: str | None = None
+    """`file:` (below the workspace) or `https://host/api/v1/lineage`."""
+    namespace: str | None = None
+    """`sottovoce.TENANT` by default."""
+    api_key: SecretRef | None = None
 
 
 class Models(Strict):
@@ -189,4 +243,6 @@ class Policy(Strict):
     storage: Storage = Storage()
     database: Database = Database()
     retention: Retention = Retention()
+    erasure: Erasure = Erasure()
+    openlineage: OpenLineage = OpenLineage()
     models: Models = Models()

@@ -198,6 +198,55 @@ def _integers(policy: Policy) -> Iterator[Flaw]:
         yield Flaw(path=path, message="this number is too large", hint="stay within 2^53 - 1")
 
 
+_YEARS = {"MIFID_II": (5, 7), "FINRA": (6, 7), "SEC_17A4": (3, 6)}
+"""MiFID II Article 16(7), FINRA Rule 4511(b), SEC Rule 17a-4(a) and (b)(4)."""
+
+
+def _duties(policy: Policy) -> Iterator[Flaw]:
+    for number, duty in enumerate(policy.retention.duties):
+        least, most = _YEARS.get(duty.name, (0, 0))
+        if duty.years is not None and not least <= duty.years <= most:
+            yield Flaw(
+                path=("retention", "duties", number),
+                message=f"{duty.name} does not ask for {duty.years} years",
+                hint=f"say {least} to {most} years" if most else "leave `years` out: the duty sets no choice",
+            )
+
+
+def _notices(policy: Policy) -> Iterator[Flaw]:
+    for name, target in policy.erasure.notices.items():
+        if target.kind == "webhook" and not (target.url and target.secret and _reachable(target.url)):
+            yield Flaw(
+                path=("erasure", "notices", name),
+                message="a webhook needs a url (https, or http on loopback) and a secret",
+                hint="add `url` and `secret`, or use `kind: file`",
+            )
+
+
+def _openlineage(policy: Policy) -> Iterator[Flaw]:
+    url = policy.openlineage.url
+    if url is not None and not (url.startswith("file:") and len(url) > len("file:")) and not _reachable(url):
+        yield Flaw(
+            path=("openlineage", "url"),
+            message="openlineage.url names no place for events",
+            hint="write file:reports/openlineage.jsonl or https://host/api/v1/lineage",
+        )
+
+
+def _reachable(url: str) -> bool:
+    """https anywhere, or http to this machine; no credentials in the address."""
+    try:
+        parts = urlsplit(url)
+        local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        return (
+            bool(parts.hostname)
+            and not parts.username
+            and (parts.scheme == "https" or (parts.scheme == "http" and local))
+        )
+    except ValueError:
+        return False
+
+
 _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _production,
     _basis,
@@ -210,4 +259,7 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _storage,
     _databases,
     _integers,
+    _duties,
+    _notices,
+    _openlineage,
 )

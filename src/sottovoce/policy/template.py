@@ -92,8 +92,10 @@ database:
   keys_url: sqlite:keys.sqlite  # the key store: keep its backups short, and apart from the others
 
 retention:
-  corpus_days: 365
+  corpus_days: 365              # `sottovoce retention plan` shows what this comes to, `sweep` enforces it
   raw_days: 30
+  # duties:                     # laws that ask for longer, or for less; PCI_DSS and GDPR when none is named
+  #   - {name: MIFID_II, years: 5, queue_categories: [trading]}
 
 models:
   transcriber: tiny.en          # packaged; or a CTranslate2 folder by path, with its digest
