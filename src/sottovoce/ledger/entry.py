@@ -76,6 +76,16 @@ class Action(StrEnum):
     VERDICT_REACHED = "verdict.reached"
     REMEDIATION_DONE = "remediation.done"
     LEDGER_EXPORTED = "ledger.exported"
+    TRAINING_STARTED = "training.started"
+    TRAINING_ENDED = "training.ended"
+    MODEL_MADE = "model.made"
+    MODEL_DECIDED = "model.decided"
+    RETENTION_SWEPT = "retention.swept"
+    ERASURE_CERTIFIED = "erasure.certified"
+    ERASURE_REPLAYED = "erasure.replayed"
+    NOTICE_SENT = "notice.sent"
+    NOTICE_ACKNOWLEDGED = "notice.acknowledged"
+    EVIDENCE_MADE = "evidence.made"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
