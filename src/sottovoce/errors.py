@@ -20,6 +20,8 @@
     │   ├── KeyShredded          the recording was erased
     │   ├── SealBroken           an object does not open: wrong key, context or bytes, never said which
     │   └── StorageError         the object store failed, is full, or did not keep what it was given
+    │       ├── StorageRefused   it refuses access: credentials that expired or are not enough
+    │       ├── ObjectLocked     its own lock keeps an object until a date: it cannot be deleted before
     │       └── ObjectMissing    there is no such object
     ├── CustodyError             the proof
     │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
@@ -36,6 +38,11 @@
     ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
     │   └── EngineUnavailable    its database does not answer (retryable)
     ├── ReleaseRefused           a corpus version does not meet its own conditions
+    ├── AccessError              who may touch what
+    │   ├── NotSignedIn          nobody is known to be asking
+    │   ├── AccessRefused        it is not permitted: no role, no grant, or beyond either
+    │   ├── GrantInvalid         a grant or token does not verify, is over, or was revoked
+    │   └── AccessSuspended      suspended, by a person or by the watch over bulk access
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
 Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
@@ -152,6 +159,15 @@ class StorageError(VaultError):
     retryable = True
 
 
+class StorageRefused(StorageError):
+    code = "E_STORAGE_REFUSED"
+
+
+class ObjectLocked(StorageError):
+    code = "E_OBJECT_LOCKED"
+    retryable = False
+
+
 class ObjectMissing(StorageError):
     code = "E_OBJECT_MISSING"
     retryable = False
@@ -229,3 +245,24 @@ class ReleaseRefused(SottovoceError):
 class TruthInvalid(SottovoceError):
     code = "E_TRUTH"
     exit_code = 12
+
+
+class AccessError(SottovoceError):
+    code = "E_ACCESS"
+    exit_code = 13
+
+
+class NotSignedIn(AccessError):
+    code = "E_NOT_SIGNED_IN"
+
+
+class AccessRefused(AccessError):
+    code = "E_ACCESS_REFUSED"
+
+
+class GrantInvalid(AccessError):
+    code = "E_GRANT_INVALID"
+
+
+class AccessSuspended(AccessError):
+    code = "E_ACCESS_SUSPENDED"

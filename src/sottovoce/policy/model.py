@@ -211,6 +211,71 @@ class OpenLineage(Strict):
     api_key: SecretRef | None = None
 
 
+RoleName = Literal["owner", "privacy_officer", "auditor", "data_scientist", "trainer", "contributor", "operator"]
+
+
+class OidcSignIn(Strict):
+    issuer: Annotated[str, Field(pattern=r"^https?://.+$")]
+    """Plain http only on loopback."""
+    client_id: str
+    client_secret: SecretRef | None = None
+    """None for a public client, which PKCE protects."""
+    scopes: tuple[str, ...] = ("openid",)
+    roles_claim: str = "groups"
+    roles: dict[str, tuple[RoleName, ...]] = Field(default_factory=dict)
+    """By value of the claim; who has none of them is not let in."""
+    session_minutes: Annotated[int, Field(ge=5, le=1440)] = 480
+
+
+class BulkWatch(Strict):
+    """Defaults are those that `benchmarks/access.py` was measured with."""
+
+    floor: Annotated[int, Field(ge=5, le=24)] = 20
+    """Nobody is suspended for fewer distinct recordings than this in any window."""
+    factor: Annotated[float, Field(ge=1.5, le=10)] = 2.0
+    """How far above its own highest a reader may go."""
+    person_per_hour: Annotated[int, Field(ge=1)] = 300
+    person_per_day: Annotated[int, Field(ge=1)] = 1000
+    """Hard ceilings on distinct recordings, whatever was normal before."""
+    learning_days: Annotated[int, Field(ge=1, le=60)] = 7
+
+
+class AccessAlerts(Strict):
+    """Beside the file `logs/alerts.jsonl`, which is always written."""
+
+    webhook: Annotated[str, Field(pattern=r"^https?://.+$")] | None = None
+    webhook_secret: SecretRef | None = None
+    smtp: str | None = None
+    """`host:port`; STARTTLS unless on loopback."""
+    smtp_user: str | None = None
+    smtp_password: SecretRef | None = None
+    email_from: str | None = None
+    email_to: tuple[str, ...] = ()
+    sns_topic: str | None = None
+    cloudwatch_namespace: str | None = None
+
+
+class Sts(Strict):
+    role: str | None = None
+    """The role that readers' session policies narrow."""
+    contributor_role: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    minutes: Annotated[int, Field(ge=15, le=60)] = 15
+
+
+class Access(Strict):
+    grant_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    token_days: Annotated[int, Field(ge=1, le=365)] = 90
+    justification: Literal["always", "production"] = "production"
+    """When `corpus open` asks a person why; the broker always does."""
+    review_days: Annotated[int, Field(ge=1, le=365)] = 90
+    oidc: OidcSignIn | None = None
+    watch: BulkWatch = BulkWatch()
+    alerts: AccessAlerts = AccessAlerts()
+    sts: Sts = Sts()
+
+
 class Models(Strict):
     transcriber: str = "tiny.en"
     """`tiny.en` and `base` come packaged; else a CTranslate2 folder by path."""
@@ -245,4 +310,5 @@ class Policy(Strict):
     retention: Retention = Retention()
     erasure: Erasure = Erasure()
     openlineage: OpenLineage = OpenLineage()
+    access: Access = Access()
     models: Models = Models()
