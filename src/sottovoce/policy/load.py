@@ -6,18 +6,17 @@ dates as ISO 8601 text), so comments and order do not change it, and every value
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-import rfc8785
 from pydantic import ValidationError
 
 from sottovoce.errors import PolicyError
 from sottovoce.policy.complaint import complaint, dotted
+from sottovoce.policy.digest import policy_digest
 from sottovoce.policy.document import Document, read_document
 from sottovoce.policy.model import Policy
 from sottovoce.policy.rules import flaws
@@ -57,11 +56,6 @@ def parse_policy(text: str) -> LoadedPolicy:
         raise PolicyError(f"line {line}: {flaw.message}", hint=flaw.hint, line=line)
     lines = {dotted(path): line for path, line in document.lines.items() if path}
     return LoadedPolicy(policy=policy, digest=policy_digest(policy), lines=MappingProxyType(lines))
-
-
-def policy_digest(policy: Policy) -> str:
-    """SHA-256 over RFC 8785."""
-    return hashlib.sha256(rfc8785.dumps(policy.model_dump(mode="json"))).hexdigest()
 
 
 def _validated(document: Document) -> Policy:

@@ -295,3 +295,32 @@ def test_the_digest_is_of_values_and_nothing_else() -> None:
 def test_the_digest_of_a_known_policy_stays() -> None:
     """Ledger entries of today are compared with digests of tomorrow: the form is fixed."""
     assert parse_policy(PLAIN).digest == "e1212234350ccc3c0d1a3e964519a75f0620da0c7e05c9f79e9b2e35f33cdf9a"
+
+
+def test_a_later_key_counts_where_it_says_something() -> None:
+    """A key the first release did not have leaves the digest at its default, and changes it at any other value."""
+    plain = parse_policy(PLAIN).digest
+    assert parse_policy(PLAIN + "retention: {map_days: 365}\nerasure: {retrain_days: 92}\n").digest == plain
+    assert parse_policy(PLAIN + "retention: {map_days: 364}\n").digest != plain
+    assert parse_policy(PLAIN + "erasure: {retrain_days: 30}\n").digest != plain
+    assert parse_policy(PLAIN + "retention: {duties: [{name: HIPAA}]}\n").digest != plain
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("retention: {duties: [{name: MIFID_II, years: 9}]}", "MIFID_II does not ask for 9 years"),
+        ("retention: {duties: [{name: PCI_DSS, years: 1}]}", "PCI_DSS does not ask for 1 years"),
+        ("erasure: {notices: {verint: {kind: webhook, url: 'https://a.example/n'}}}", "a webhook needs"),
+        (
+            "erasure: {notices: {verint: {kind: webhook, url: 'http://a.example/n', secret: 'env:A'}}}",
+            "a webhook needs",
+        ),
+        ("openlineage: {url: 'http://a.example/api'}", "names no place"),
+        ("openlineage: {url: 'file:'}", "names no place"),
+    ],
+)
+def test_duties_and_addresses_hold_together(given: str, says: str) -> None:
+    """A duty's years are those its law allows, and nothing is sent where anyone could read it."""
+    with pytest.raises(PolicyError, match=says):
+        parse_policy(PLAIN + given + "\n")
