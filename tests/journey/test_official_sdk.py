@@ -190,3 +190,31 @@ def test_our_source_gets_through_every_fault() -> None:
     assert not any(
         left[name] for name in ("too_many", "server_errors", "forgotten_tokens", "expired_urls", "truncated")
     )
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_ends_recordings(sdk: Any, sandbox: Sandbox) -> None:
+    """Retention dates, protection, recording jobs and GDPR requests work through the SDK."""
+    platform, client = sdk
+    call = list(sandbox.catalog.calls.values())[1]
+    api = platform.RecordingApi(client)
+    dates = platform.Recording()
+    dates.delete_date = datetime(2025, 1, 1, tzinfo=UTC)
+    protect = platform.ConversationDeletionProtectionQuery()
+    protect.conversation_ids = [call.id]
+    api.put_recordings_deletionprotection(protect=True, body=protect)
+    assert api.put_conversation_recording(call.id, call.recording_id, dates).file_state == "AVAILABLE"
+    api.put_recordings_deletionprotection(protect=False, body=protect)
+    assert api.get_conversation_recordingmetadata(call.id)[0].file_state == "DELETED"
+    query = platform.RecordingJobsQuery()
+    query.action, query.action_age = "DELETE", 1
+    query.conversation_query = platform.AsyncConversationQuery()
+    query.conversation_query.interval = INTERVAL
+    job = api.post_recording_jobs(query)
+    assert api.get_recording_job(job.id).state == "READY"
+    api.delete_recording_job(job.id)
+    request = platform.GDPRRequest()
+    request.request_type, request.subject = "GDPR_EXPORT", platform.GDPRSubject()
+    request.subject.phone_numbers = [call.ani.removeprefix("tel:")]
+    gdpr = platform.GeneralDataProtectionRegulationApi(client)
+    assert gdpr.get_gdpr_request(gdpr.post_gdpr_requests(request).id).status == "SEARCHING"

@@ -1,7 +1,7 @@
 """The API port: `/oauth/token` and `/api/v2` together, as the official SDK expects of a local host.
 
 Only endpoints that Genesys Cloud has are here; everything else, including what guides invented, is
-404 `not.found`. `/sandbox/faults` is ours, outside the API.
+404 `not.found`. `/sandbox`, its page, faults and events are ours, outside the API.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sottovoce.sandbox import analytics, conversations, recordings, writeback
+from sottovoce.sandbox import (
+    analytics,
+    conversations,
+    events,
+    gdpr,
+    page,
+    recording_jobs,
+    recordings,
+    retention,
+    writeback,
+)
 from sottovoce.sandbox.answers import ApiError, bad_request, error_answer, json_object, not_found
 from sottovoce.sandbox.gate import Gate
 from sottovoce.sandbox.oauth import token
@@ -20,6 +30,8 @@ from sottovoce.sandbox.store import Store
 
 _CONVERSATION = "/api/v2/conversations/{conversationId}"
 _RECORDING = _CONVERSATION + "/recordings/{recordingId}"
+_PARTICIPANT = _CONVERSATION + "/participants/{participantId}"
+_JOBS = "/api/v2/recording/jobs"
 _DETAILS = "/api/v2/analytics/conversations/details"
 
 API_ROUTES = (
@@ -28,19 +40,46 @@ API_ROUTES = (
     Route(_DETAILS + "/jobs/availability", analytics.availability, methods=["GET"]),
     Route(_DETAILS + "/jobs/{jobId}", analytics.job_status, methods=["GET"]),
     Route(_DETAILS + "/jobs/{jobId}/results", analytics.job_results, methods=["GET"]),
+    Route("/api/v2/conversations/callbacks", writeback.post_callback, methods=["POST"]),
     Route(_CONVERSATION, conversations.single, methods=["GET"]),
     Route(_CONVERSATION + "/recordings", recordings.listed, methods=["GET"]),
     Route(_RECORDING, recordings.single, methods=["GET"]),
+    Route(_RECORDING, retention.put_recording, methods=["PUT"]),
     Route(_CONVERSATION + "/recordingmetadata", recordings.metadata_listed, methods=["GET"]),
     Route(_CONVERSATION + "/recordingmetadata/{recordingId}", recordings.metadata_single, methods=["GET"]),
     Route(_RECORDING + "/annotations", writeback.list_annotations, methods=["GET"]),
     Route(_RECORDING + "/annotations", writeback.post_annotation, methods=["POST"]),
     Route(_RECORDING + "/annotations/{annotationId}", writeback.get_annotation, methods=["GET"]),
-    Route(_CONVERSATION + "/participants/{participantId}/attributes", writeback.patch_attributes, methods=["PATCH"]),
+    Route(_RECORDING + "/annotations/{annotationId}", writeback.put_annotation, methods=["PUT"]),
+    Route(_RECORDING + "/annotations/{annotationId}", writeback.delete_annotation, methods=["DELETE"]),
+    Route(_PARTICIPANT + "/flaggedreason", writeback.flag, methods=["PUT", "DELETE"]),
+    Route(_PARTICIPANT + "/attributes", writeback.patch_attributes, methods=["PATCH"]),
     Route(_CONVERSATION + "/tags", writeback.put_tag, methods=["PUT"]),
     Route("/api/v2/recording/batchrequests", recordings.batch_submitted, methods=["POST"]),
     Route("/api/v2/recording/batchrequests/{jobId}", recordings.batch_status, methods=["GET"]),
+    Route(_JOBS, recording_jobs.submitted, methods=["POST"]),
+    Route(_JOBS, recording_jobs.listed, methods=["GET"]),
+    Route(_JOBS + "/{jobId}", recording_jobs.looked_at, methods=["GET"]),
+    Route(_JOBS + "/{jobId}", recording_jobs.executed, methods=["PUT"]),
+    Route(_JOBS + "/{jobId}", recording_jobs.cancelled, methods=["DELETE"]),
+    Route(_JOBS + "/{jobId}/failedrecordings", recording_jobs.failures, methods=["GET"]),
+    Route("/api/v2/recordings/retention/query", retention.kept_too_long, methods=["GET"]),
+    Route("/api/v2/gdpr/subjects", gdpr.subjects, methods=["GET"]),
+    Route("/api/v2/gdpr/requests", gdpr.submitted, methods=["POST"]),
+    Route("/api/v2/gdpr/requests", gdpr.listed, methods=["GET"]),
+    Route("/api/v2/gdpr/requests/{requestId}", gdpr.looked_at, methods=["GET"]),
     Route("/api/v2/recordings/deletionprotection", writeback.protect, methods=["PUT"]),
+    Route(_JOBS, recording_jobs.submitted, methods=["POST"]),
+    Route(_JOBS, recording_jobs.listed, methods=["GET"]),
+    Route(_JOBS + "/{jobId}", recording_jobs.looked_at, methods=["GET"]),
+    Route(_JOBS + "/{jobId}", recording_jobs.executed, methods=["PUT"]),
+    Route(_JOBS + "/{jobId}", recording_jobs.cancelled, methods=["DELETE"]),
+    Route(_JOBS + "/{jobId}/failedrecordings", recording_jobs.failures, methods=["GET"]),
+    Route("/api/v2/recordings/retention/query", retention.kept_too_long, methods=["GET"]),
+    Route("/api/v2/gdpr/subjects", gdpr.subjects, methods=["GET"]),
+    Route("/api/v2/gdpr/requests", gdpr.submitted, methods=["POST"]),
+    Route("/api/v2/gdpr/requests", gdpr.listed, methods=["GET"]),
+    Route("/api/v2/gdpr/requests/{requestId}", gdpr.looked_at, methods=["GET"]),
     Route("/api/v2/recordings/deletionprotection", writeback.protected, methods=["POST"]),
     Route("/api/v2/routing/queues", conversations.queues, methods=["GET"]),
     Route("/api/v2/authorization/subjects/me", conversations.subject_me, methods=["GET"]),
@@ -53,7 +92,10 @@ def api_app(store: Store) -> Gate:
     """ASGI for the API port."""
     routes = [
         Route("/oauth/token", token, methods=["POST"]),
+        Route("/sandbox", page.page, methods=["GET"]),
+        Route("/sandbox", page.changed, methods=["POST"]),
         Route("/sandbox/faults", show_faults, methods=["GET"]),
+        Route("/sandbox/events", events.feed, methods=["POST"]),
         Route("/sandbox/faults", set_faults, methods=["POST"]),
         *API_ROUTES,
     ]

@@ -50,6 +50,7 @@ class Gate:
         if faults.take("server_errors"):
             raise ApiError(503, "service.unavailable", "The service is unavailable.")
         token = bearer(self._store, Headers(scope=scope).get("Authorization", ""))
+        scope["token"] = token
         self._count(token, headers)
 
     def _count(self, token: Token, headers: dict[str, str]) -> None:

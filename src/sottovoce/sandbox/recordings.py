@@ -63,7 +63,7 @@ async def batch_submitted(request: Request) -> Response:
     if len(wanted) > MAX_BATCH:
         raise bad_request(f"Too many items requested, max {MAX_BATCH} allowed", code="batch.download.too.many.items")
     job_id = f"batch-{len(store.memory.batches) + 1}"
-    store.memory.batches[job_id] = {"wanted": wanted, "asked": 0}
+    store.memory.batches[job_id] = {"wanted": wanted, "asked": 0, "by": request.scope["token"]}
     return JSONResponse({"id": job_id, "selfUri": f"/api/v2/recording/batchrequests/{job_id}"})
 
 
@@ -73,6 +73,8 @@ async def batch_status(request: Request) -> Response:
     job = store.memory.batches.get(request.path_params["jobId"])
     if job is None:
         raise not_found("batch.download.job.not.found", "The batch download job was not found.")
+    if job["by"] is not request.scope["token"]:
+        raise ApiError(403, "batch.download.permission.denied", "Only user that initiated the job can request results")
     done = job["asked"] > 0
     job["asked"] += 1
     wanted = job["wanted"] if done else job["wanted"][: len(job["wanted"]) // 2]
@@ -95,8 +97,9 @@ def _batch_result(store: Store, item: dict[str, Any]) -> dict[str, Any]:
     if call is None or recording_id not in (None, call.recording_id):
         return {"conversationId": item.get("conversationId"), "recordingId": recording_id, "errorMsg": "not found"}
     result = {"conversationId": call.id, "recordingId": call.recording_id}
-    if call.file_state not in _PLAYABLE:
-        return result | {"errorMsg": f"recording is {call.file_state}"}
+    state = store.file_state(call)
+    if state not in _PLAYABLE:
+        return result | {"errorMsg": f"recording is {state}"}
     uris = media_uris(store, call, form="OGG_OPUS", combined=True)
     return result | {"resultUrl": uris["S"]["mediaUri"], "contentType": "audio/ogg"}
 
@@ -126,7 +129,7 @@ def _form(request: Request) -> str:
 
 
 def _ready(store: Store, call: Call, form: str) -> bool:
-    if form == "NONE" or call.file_state not in _PLAYABLE:
+    if form == "NONE" or store.file_state(call) not in _PLAYABLE:
         return True
     with store.lock:
         store.memory.polls[call.recording_id, form] += 1
@@ -135,7 +138,7 @@ def _ready(store: Store, call: Call, form: str) -> bool:
 
 async def _with_media(store: Store, call: Call, request: Request, form: str) -> dict[str, Any]:
     shown = recording(store, call)
-    if form == "NONE" or call.file_state not in _PLAYABLE:
+    if form == "NONE" or store.file_state(call) not in _PLAYABLE:
         return shown | {"mediaUris": {}}
     combined = request.query_params.get("download", "").lower() == "true"
     uris = await run_in_threadpool(media_uris, store, call, form=form, combined=combined)

@@ -55,6 +55,8 @@ def _analytics_party(store: Store, call: Call, index: int, party: Party, *, with
     }
     if party.purpose == "agent" and call.agent:
         shown["userId"] = call.agent
+    if (call.id, call.participant_id(index)) in store.memory.flagged:
+        shown["flaggedReason"] = "general"
     if with_attributes:
         shown["attributes"] = attributes(store, call, index, party)
     return shown
@@ -135,21 +137,30 @@ def _party(store: Store, call: Call, index: int, party: Party) -> Json:
 
 def recording(store: Store, call: Call) -> Json:
     """Recording without media: what both metadata and recordings show."""
+    state = store.file_state(call)
     shown: Json = {
         "id": call.recording_id,
         "conversationId": call.id,
         "media": "audio",
         "mediaSubtype": call.media_subtype,
         "recordingFileRole": "CUSTOMER_EXPERIENCE",
-        "fileState": call.file_state,
+        "fileState": state,
         "startTime": stamp(call.began),
         "endTime": stamp(call.ended),
         "creationTime": stamp(call.ended + timedelta(seconds=60)),
-        "deleteDate": stamp(call.ended + timedelta(days=3650)),
         "annotations": list(store.memory.annotations.get(call.recording_id, {}).values()),
         "users": [{"id": call.agent}] if call.agent else [],
         "selfUri": f"/api/v2/conversations/{call.id}/recordings/{call.recording_id}",
+        **_dates(store, call),
     }
-    if call.file_state == "ARCHIVED":
-        return shown | {"archiveDate": stamp(call.ended), "archiveMedium": "CLOUDARCHIVE"}
+    if state == "ARCHIVED":
+        return {"archiveDate": stamp(call.ended), **shown, "archiveMedium": "CLOUDARCHIVE"}
     return shown | {"sessionId": call.session_id(0)}
+
+
+def _dates(store: Store, call: Call) -> Json:
+    """The platform plans a deletion for nearly every recording: a date alone says nothing."""
+    dates = store.dates_of(call)
+    delete_at = dates.delete_at if dates.edited else call.ended + timedelta(days=3650)
+    moments = {"archiveDate": dates.archive_at, "deleteDate": delete_at}
+    return {name: stamp(moment) for name, moment in moments.items() if moment is not None}

@@ -22,9 +22,7 @@ MAX_PROTECTED = 100
 async def patch_attributes(request: Request) -> Response:
     """Merged into what is there; 202 and no body."""
     store = Store.of(request)
-    call, participant = store.call(request), request.path_params["participantId"]
-    if participant not in {call.participant_id(index) for index in range(len(parties(call)))}:
-        raise not_found()
+    call, participant = store.call(request), _participant(request)
     given = (await json_object(request)).get("attributes") or {}
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise bad_request("Attributes are strings.")
@@ -89,6 +87,46 @@ async def post_annotation(request: Request) -> Response:
     return JSONResponse(annotation)
 
 
+async def put_annotation(request: Request) -> Response:
+    """Replaces an annotation, keeping its id."""
+    store = Store.of(request)
+    store.require("recording:annotation:edit")
+    notes, wanted = _annotations(request), request.path_params["annotationId"]
+    if wanted not in notes:
+        raise not_found()
+    notes[wanted] = {**(await json_object(request)), "id": wanted}
+    return JSONResponse(notes[wanted])
+
+
+async def delete_annotation(request: Request) -> Response:
+    store = Store.of(request)
+    store.require("recording:annotation:delete")
+    if _annotations(request).pop(request.path_params["annotationId"], None) is None:
+        raise not_found()
+    return Response(status_code=204)
+
+
+async def flag(request: Request) -> Response:
+    """PUT flags a participant, DELETE lifts the flag; 202 and no body."""
+    store = Store.of(request)
+    call, participant = store.call(request), _participant(request)
+    change = store.memory.flagged.discard if request.method == "DELETE" else store.memory.flagged.add
+    change((call.id, participant))
+    return accepted()
+
+
+async def post_callback(request: Request) -> Response:
+    """A callback in a queue: the conversation that an agent or supervisor will be offered."""
+    body = await json_object(request)
+    numbers = body.get("callbackNumbers")
+    if not body.get("queueId") or not isinstance(numbers, list) or not numbers:
+        raise bad_request("A callback has a queueId and callbackNumbers.")
+    store, made = Store.of(request), str(uuid4())
+    store.memory.callbacks[made] = {key: value for key, value in body.items() if key != "callbackNumbers"}
+    callback = {"type": "ACD", "id": str(uuid4())}
+    return JSONResponse({"conversation": {"id": made}, "callbackIdentifiers": [callback]})
+
+
 async def post_workitem(request: Request) -> Response:
     store = Store.of(request)
     store.require("workitems:workitem:add")
@@ -110,6 +148,14 @@ async def get_workitem(request: Request) -> Response:
     if item is None:
         raise not_found()
     return JSONResponse(item)
+
+
+def _participant(request: Request) -> str:
+    """The id in the path, of someone who took part. Raises ApiError 404."""
+    call, wanted = Store.of(request).call(request), str(request.path_params["participantId"])
+    if wanted not in {call.participant_id(index) for index in range(len(parties(call)))}:
+        raise not_found()
+    return wanted
 
 
 async def _conversation_ids(request: Request) -> set[str]:
