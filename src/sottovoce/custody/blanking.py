@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, select, update
 
 from sottovoce.custody.records import DELETED, PRESENT
+from sottovoce.database.batches import batches
 from sottovoce.database.tables import (
     commitments,
     corpus_identities,
@@ -27,19 +29,23 @@ class Blanked:
     samples: int
 
 
-def blank_recording(connection: Connection, key: str, corpus_ids: Sequence[str], now_ms: int) -> Blanked:
-    """Afterwards no row says whose recording it was, where it lies, or which sample was made from it."""
-    gone = update(objects).where(objects.c.recording == key, objects.c.state == PRESENT)
-    deleted = connection.execute(gone.values(state=DELETED)).rowcount
-    members = update(corpus_samples).where(corpus_samples.c.corpus_id.in_(corpus_ids))
-    erased = connection.execute(members.values(state=DELETED, released={})).rowcount
-    connection.execute(delete(corpus_identities).where(corpus_identities.c.recording == key))
-    connection.execute(delete(commitments).where(commitments.c.recording == key))
-    connection.execute(update(decisions).where(decisions.c.recording == key).values(stratum={}, evidence={}))
-    connection.execute(update(outcomes).where(outcomes.c.recording == key).values(facts={}, key_id=None, media=None))
+def blank_recordings(
+    connection: Connection, corpus_ids: Mapping[str, Sequence[str]], now_ms: int
+) -> Mapping[str, Blanked]:
+    """Afterwards no row says whose recordings these were, where they lie, or which samples were made from them.
+
+    `corpus_ids` has the samples of each recording of one batch; so has the answer, with what was blanked.
+    """
+    keys = list(corpus_ids)
+    objects_of = _delete_objects(connection, keys)
+    samples_of = _erase_samples(connection, [name for names in corpus_ids.values() for name in names])
+    connection.execute(delete(corpus_identities).where(corpus_identities.c.recording.in_(keys)))
+    connection.execute(delete(commitments).where(commitments.c.recording.in_(keys)))
+    connection.execute(update(decisions).where(decisions.c.recording.in_(keys)).values(stratum={}, evidence={}))
+    connection.execute(update(outcomes).where(outcomes.c.recording.in_(keys)).values(facts={}, key_id=None, media=None))
     connection.execute(
         update(recordings)
-        .where(recordings.c.key == key)
+        .where(recordings.c.key.in_(keys))
         .values(
             locator=None,
             conversation_id=None,
@@ -49,4 +55,25 @@ def blank_recording(connection: Connection, key: str, corpus_ids: Sequence[str],
             erased_ms=now_ms,
         )
     )
-    return Blanked(objects=deleted, samples=erased)
+    return {
+        key: Blanked(objects=objects_of[key], samples=sum(samples_of[name] for name in names))
+        for key, names in corpus_ids.items()
+    }
+
+
+def _delete_objects(connection: Connection, keys: Sequence[str]) -> Counter[str]:
+    """How many objects of each recording were still there."""
+    there = (objects.c.recording.in_(keys), objects.c.state == PRESENT)
+    found = Counter(connection.execute(select(objects.c.recording).where(*there)).scalars())
+    connection.execute(update(objects).where(*there).values(state=DELETED))
+    return found
+
+
+def _erase_samples(connection: Connection, corpus_ids: Sequence[str]) -> Counter[str]:
+    """In how many versions each sample was."""
+    found: Counter[str] = Counter()
+    for some in batches(corpus_ids):
+        members = corpus_samples.c.corpus_id.in_(some)
+        found.update(connection.execute(select(corpus_samples.c.corpus_id).where(members)).scalars())
+        connection.execute(update(corpus_samples).where(members).values(state=DELETED, released={}))
+    return found

@@ -3,7 +3,8 @@
 It goes in three moves, so that it can be interrupted anywhere and asked for again. First the recordings are
 marked, and from then on refused everywhere; then keys and ciphertext are destroyed; only when both are
 gone are the rows blanked by which the subject could be found, together with ledger entries (none is ever
-edited) and a signed certificate. What could not be reached stays marked, and is said.
+edited) and a signed certificate. What could not be reached stays marked, and is said. Ciphertext under a
+store's own lock is said too, and holds up nothing: its key is gone, and the lock will not open sooner.
 
 It refuses a recording under legal hold, with the date of the hold, and erases the others.
 """
@@ -13,22 +14,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from sqlalchemy import Connection, insert, select, update
 
-from sottovoce.custody.blanking import Blanked, blank_recording
+from sottovoce.custody.blanking import Blanked, blank_recordings
 from sottovoce.custody.certificate import certificate_content, sign_certificate
+from sottovoce.custody.destruction import Ciphertext, Destroyer, Shredder
 from sottovoce.custody.erasure_report import ErasureReport, Refusal, Unreached
-from sottovoce.custody.lineage import descendants
-from sottovoce.custody.nodes import object_node, recording_node
+from sottovoce.custody.lineage import descendants_of_all
 from sottovoce.custody.registry import NOTHING, Registry
 from sottovoce.custody.rows import milliseconds, moment
 from sottovoce.custody.subject import Subject, detail_of, rows_of
+from sottovoce.database.batches import batches
 from sottovoce.database.engine import forget_deleted, reading, writing
 from sottovoce.database.tables import erasures, recordings
 from sottovoce.domain.outcome import Evidence
-from sottovoce.errors import VaultError
+from sottovoce.errors import ObjectLocked
 from sottovoce.ledger.commitment import commit_to
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Ledger
@@ -44,18 +45,6 @@ BACKUPS = "BACKUPS_UNTIL_EPOCH_ROLL"
 
 ARCHIVES = "DATABASE_ARCHIVES"
 """A server's write-ahead log and archives hold the blanked rows until they age out."""
-
-
-class Shredder(Protocol):
-    """Destroys a recording's key. Asking twice is no error; raises VaultError when it could not."""
-
-    def shred(self, rid: str) -> object: ...
-
-
-class Ciphertext(Protocol):
-    """Deletes a sealed object. Its absence is no error; raises VaultError when it could not."""
-
-    def delete(self, name: str) -> None: ...
 
 
 class Eraser:
@@ -76,8 +65,7 @@ class Eraser:
         self._registry = registry
         self._engine = registry.engine
         self._ledger = ledger
-        self._shredder = shredder
-        self._ciphertext = ciphertext
+        self._destroyer = Destroyer(engine=registry.engine, shredder=shredder, ciphertext=ciphertext)
         self._signer = signer
         self._clock = clock
         self._ids = ids
@@ -93,8 +81,7 @@ class Eraser:
         marked, refused = self._mark(request)
         if not marked and not refused:
             return ErasureReport(id=request.id, at=request.at)
-        unreached = [failure for key in marked for failure in self._destroy(key)]
-        report = self._blank(request, marked, refused, tuple(unreached))
+        report = self._blank(request, marked, refused, self._destroyer.destroy(marked))
         return replace(report, traces_gone=forget_deleted(self._engine))
 
     def certificates(self) -> tuple[str, ...]:
@@ -114,35 +101,23 @@ class Eraser:
             )
             marked = tuple(row.key for row in rows if not row.legal_hold)
             fresh = [row.key for row in rows if not row.legal_hold and row.erasing_ms is None]
-            mark = update(recordings).where(recordings.c.key.in_(fresh))
-            connection.execute(mark.values(erasing_ms=milliseconds(request.at)))
+            for some in batches(fresh):
+                mark = update(recordings).where(recordings.c.key.in_(some))
+                connection.execute(mark.values(erasing_ms=milliseconds(request.at)))
             entries = [request.entry(Action.ERASURE_REQUESTED, key) for key in fresh]
             entries += [request.entry(Action.ERASURE_REFUSED, each.recording, LEGAL_HOLD) for each in refused]
             self._ledger.append(connection, entries)
         return marked, refused
 
-    def _destroy(self, key: str) -> list[Unreached]:
-        """Shreds the key and deletes every object; each failure is said and the others still go."""
-        failures = []
-        try:
-            self._shredder.shred(key)
-        except VaultError as failure:
-            failures.append(Unreached(recording=key, node=recording_node(key), code=failure.code))
-        for each in self._registry.objects(key):
-            try:
-                self._ciphertext.delete(each.location)
-            except VaultError as failure:
-                failures.append(Unreached(recording=key, node=object_node(each.id), code=failure.code))
-        return failures
-
     def _blank(
         self, request: _Request, marked: Sequence[str], refused: tuple[Refusal, ...], failed: tuple[Unreached, ...]
     ) -> ErasureReport:
         """Rows, ledger entries and certificate in one transaction."""
-        stuck = {failure.recording for failure in failed}
+        stuck = {failure.recording for failure in failed if failure.code != ObjectLocked.code}
+        gone = [key for key in marked if key not in stuck]
         commitment = commit_to(detail_of(request.subject), random=self._random)
         with writing(self._engine) as connection:
-            erased = [self._blank_one(connection, key, request) for key in marked if key not in stuck]
+            erased = [each for some in batches(gone) for each in self._blank_some(connection, some, request)]
             seqs = self._ledger.append(connection, [each.entry for each in erased])
             report = ErasureReport(
                 id=request.id,
@@ -159,19 +134,11 @@ class Eraser:
             )
             return self._certify(connection, request, report, commitment.value)
 
-    def _blank_one(self, connection: Connection, key: str, request: _Request) -> _Erased:
-        nodes = descendants(connection, key)
-        corpus_ids = _named("sample:", nodes)
-        blanked = blank_recording(connection, key, corpus_ids, milliseconds(request.at))
-        facts = {"objects": blanked.objects, "samples": blanked.samples}
-        outside = [node for node in nodes if not node.startswith(("object:", "sample:", "version:"))]
-        return _Erased(
-            key=key,
-            blanked=blanked,
-            versions=_named("version:", nodes),
-            outside=tuple(Unreached(recording=key, node=node, code=OUTSIDE) for node in outside),
-            entry=request.entry(Action.ERASURE_DONE, key, facts=facts),
-        )
+    def _blank_some(self, connection: Connection, keys: Sequence[str], request: _Request) -> list[_Erased]:
+        nodes = descendants_of_all(connection, keys)
+        corpus_ids = {key: _named("sample:", found) for key, found in nodes.items()}
+        blanked = blank_recordings(connection, corpus_ids, milliseconds(request.at))
+        return [_erased(key, nodes[key], blanked[key], request) for key in keys]
 
     def _certify(
         self, connection: Connection, request: _Request, report: ErasureReport, commitment: str
@@ -213,6 +180,18 @@ class _Erased:
     versions: tuple[str, ...]
     outside: tuple[Unreached, ...]
     entry: Entry
+
+
+def _erased(key: str, nodes: Sequence[str], blanked: Blanked, request: _Request) -> _Erased:
+    facts = {"objects": blanked.objects, "samples": blanked.samples}
+    outside = [node for node in nodes if not node.startswith(("object:", "sample:", "version:"))]
+    return _Erased(
+        key=key,
+        blanked=blanked,
+        versions=_named("version:", nodes),
+        outside=tuple(Unreached(recording=key, node=node, code=OUTSIDE) for node in outside),
+        entry=request.entry(Action.ERASURE_DONE, key, facts=facts),
+    )
 
 
 def _named(kind: str, nodes: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ erased, no conversation id leads to it any more, and only its opaque key still a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, select
 from sottovoce.custody.nodes import recording_node
 from sottovoce.custody.records import PRESENT, decision_of, decisions_about, objects_of, outcomes_of
 from sottovoce.custody.rows import Decision, Outcome, StoredObject, moment
+from sottovoce.database.batches import batches
 from sottovoce.database.engine import reading
 from sottovoce.database.tables import corpus_identities, corpus_samples, lineage, recordings
 from sottovoce.ledger.ledger import entries_about
@@ -99,13 +100,29 @@ def corpus_members(engine: Engine) -> tuple[CorpusMember, ...]:
 
 def descendants(connection: Connection, key: str) -> tuple[str, ...]:
     """Every node that was made from a recording, directly or not, nearest first."""
-    found: dict[str, None] = {}
-    frontier: Sequence[str] = [recording_node(key)]
+    return descendants_of_all(connection, [key])[key]
+
+
+def descendants_of_all(connection: Connection, keys: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """The same for a batch of recordings, each with its own, in one query a generation."""
+    found: dict[str, dict[str, None]] = {key: {} for key in keys}
+    frontier: dict[str, set[str]] = {recording_node(key): {key} for key in keys}
     while frontier:
-        edges = select(lineage.c.child).where(lineage.c.parent.in_(frontier)).order_by(lineage.c.child)
-        frontier = [child for child in connection.execute(edges).scalars() if child not in found]
-        found.update(dict.fromkeys(frontier))
-    return tuple(found)
+        following: dict[str, set[str]] = {}
+        for parent, child in _edges_from(connection, list(frontier)):
+            new = {key for key in frontier[parent] if child not in found[key]}
+            for key in new:
+                found[key][child] = None
+            if new:
+                following.setdefault(child, set()).update(new)
+        frontier = following
+    return {key: tuple(nodes) for key, nodes in found.items()}
+
+
+def _edges_from(connection: Connection, parents: Sequence[str]) -> list[tuple[str, str]]:
+    edges = select(lineage.c.parent, lineage.c.child)
+    rows = (connection.execute(edges.where(lineage.c.parent.in_(some))) for some in batches(parents))
+    return sorted(((row.parent, row.child) for found in rows for row in found), key=lambda edge: edge[1])
 
 
 def _lineage(engine: Engine, where: ColumnElement[bool]) -> Lineage:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
 from sottovoce.custody.nodes import object_id, object_node, recording_node
 from sottovoce.custody.rows import Decision, Outcome, StoredObject, moment
+from sottovoce.database.batches import batches
 from sottovoce.database.tables import commitments, decisions, objects, outcomes, recordings
 from sottovoce.database.tables import lineage as lineage_edges
 from sottovoce.database.upsert import insert_new
@@ -128,6 +130,22 @@ def objects_of(connection: Connection, key: str) -> tuple[StoredObject, ...]:
     rows = connection.execute(wanted.order_by(objects.c.kind, objects.c.channel, objects.c.id)).mappings()
     names = ("id", "line", "recording", "kind", "channel", "location", "digest", "size", "rev")
     return tuple(StoredObject(deleted=row["state"] == DELETED, **{name: row[name] for name in names}) for row in rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where an object of a recording lies, or lay."""
+
+    id: str
+    recording: str
+    location: str
+
+
+def locations_of(connection: Connection, keys: Sequence[str]) -> tuple[Location, ...]:
+    """Every object of any of the recordings, deleted ones too."""
+    columns = (objects.c.id, objects.c.recording, objects.c.location)
+    wanted = (select(*columns).where(objects.c.recording.in_(some)) for some in batches(keys))
+    return tuple(Location(**row) for each in wanted for row in connection.execute(each).mappings())
 
 
 def outcomes_of(connection: Connection, key: str) -> tuple[Outcome, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from sottovoce.errors import StorageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,10 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Gone afterwards, also when it was never there."""
+        ...
+
+    def delete_all(self, names: Iterable[str]) -> Mapping[str, StorageError]:
+        """The same for many in few requests: what could not be deleted and why, instead of raising."""
         ...
 
     def exists(self, name: str) -> bool: ...

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -24,11 +24,14 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import LocalStore, MemoryStore
 from obstore.store import ObjectStore as Backend
 
-from sottovoce.durable import PART, sync_folder, write_durably
-from sottovoce.errors import ObjectMissing, StorageError
+from sottovoce.durable import PART, sync_folder, sync_folders, write_durably
+from sottovoce.errors import ObjectMissing, StorageError, StorageRefused
 from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+_BULK: Final = 1000
+"""What S3's DeleteObjects takes at once (Amazon S3 API Reference); obstore cuts smaller where it must."""
+_PATIENCE: Final = 3
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -85,6 +88,17 @@ class CloudStore:
         except ObjectMissing:
             return
 
+    def delete_all(self, names: Iterable[str]) -> Mapping[str, StorageError]:
+        """In bulk requests where the service has them; what one of those failed for, one by one."""
+        failed: dict[str, StorageError] = {}
+        for some in batched([checked(name) for name in names], _BULK):
+            try:
+                with _failures_named():
+                    obstore.delete(self._backend, some)
+            except StorageError:
+                failed |= delete_each(self.delete, some)
+        return failed
+
     def exists(self, name: str) -> bool:
         try:
             with _failures_named():
@@ -126,12 +140,27 @@ class FolderStore:
         return self._reads.get_range(name, start, end)
 
     def delete(self, name: str) -> None:
-        path = self._root / checked(name)
+        for failure in self.delete_all([name]).values():
+            raise failure
+
+    def delete_all(self, names: Iterable[str]) -> Mapping[str, StorageError]:
+        """What was unlinked is flushed once, at the end."""
+        touched: set[Path] = set()
+        paths = {name: self._root / checked(name) for name in names}
+        failed = delete_each(lambda name: self._unlink(paths[name], touched), list(paths))
+        try:
+            with _failures_named():
+                sync_folders(touched)
+        except StorageError as failure:
+            return dict.fromkeys(paths, failure)
+        return failed
+
+    def _unlink(self, path: Path, touched: set[Path]) -> None:
         with _failures_named():
             if path.parent.is_dir():
                 for part in (path, *path.parent.glob(f"{path.name}.*{PART}")):
                     part.unlink(missing_ok=True)
-                sync_folder(path.parent)
+                touched.add(path.parent)
 
     def exists(self, name: str) -> bool:
         return self._reads.exists(name)
@@ -143,6 +172,22 @@ class FolderStore:
 def memory_store() -> CloudStore:
     """An `ObjectStore` that is gone with its process."""
     return CloudStore(backend=MemoryStore(), scheme="memory", labelled=False)
+
+
+def delete_each(delete: Callable[[str], None], names: Sequence[str]) -> dict[str, StorageError]:
+    """What did not go and why. A store that failed three times in a row is asked for no more of them."""
+    failed: dict[str, StorageError] = {}
+    in_a_row = 0
+    for at, name in enumerate(names):
+        try:
+            delete(name)
+            in_a_row = 0
+        except StorageError as failure:
+            failed[name] = failure
+            in_a_row = in_a_row + 1 if failure.retryable else 0
+            if in_a_row == _PATIENCE:
+                return failed | dict.fromkeys(names[at + 1 :], failure)
+    return failed
 
 
 def checked(name: str) -> str:
@@ -166,6 +211,10 @@ def _make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def batched(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
 @contextmanager
 def _failures_named() -> Iterator[None]:
     try:
@@ -173,7 +222,7 @@ def _failures_named() -> Iterator[None]:
     except FileNotFoundError:
         raise ObjectMissing("there is no such object", hint="it was deleted, or never stored here") from None
     except (PermissionDeniedError, UnauthenticatedError, PermissionError):
-        raise StorageError("the object store refuses access", hint="check its credentials and permissions") from None
+        raise StorageRefused("the object store refuses access", hint="check its credentials and permissions") from None
     except (BaseError, OSError) as failure:
         full = isinstance(failure, OSError) and failure.errno in _FULL
         what, hint = (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sottovoce.errors import StorageError
 from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
+from sottovoce.storage.stores import delete_each
 
 
 class LyingStore:
@@ -32,6 +33,9 @@ class LyingStore:
 
     def delete(self, name: str) -> None:
         self._inner.delete(name)
+
+    def delete_all(self, names: Iterable[str]) -> Mapping[str, StorageError]:
+        return delete_each(self.delete, list(names))
 
     def exists(self, name: str) -> bool:
         return self._inner.exists(name)

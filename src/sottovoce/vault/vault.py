@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +23,7 @@ from typing import Final
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence
 from sottovoce.domain.recording import Anonymized, Sealed, SealedObject
-from sottovoce.errors import KeyFrozen, KeyShredded, StorageError
+from sottovoce.errors import KeyFrozen, KeyShredded, StorageError, VaultError
 from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
 from sottovoce.storage.stores import keep
 from sottovoce.vault.context import object_context
@@ -62,6 +63,8 @@ class ShredReport:
     unreachable: tuple[Remains, ...]
     kms: str
     at: datetime
+    failures: tuple[VaultError, ...] = ()
+    """Why not all of it went; nothing to do with what only time takes away."""
 
     @property
     def held(self) -> bool:
@@ -162,22 +165,23 @@ class Vault:
 
     def discard(self, rid: str) -> int:
         """Deletes whatever was stored of a recording, and keeps its key; how many objects went. Idempotent."""
-        names = list(self._store.list(self._prefix(rid)))
-        for name in names:
-            self._store.delete(name)
-        return len(names)
+        deleted, failure = self._discard_all([rid])[rid]
+        if failure is not None:
+            raise failure
+        return deleted
 
     def shred(self, rid: str) -> ShredReport:
         """Erases one recording: its key is gone, then its ciphertext. KeyFrozen under a legal hold. Idempotent."""
         (report,) = self.shred_all([rid])
         if report.held:
-            raise KeyFrozen("a legal hold keeps this recording", hint="lift the hold first, or refuse with its reason")
+            raise _held()
         return report
 
     def shred_all(self, rids: Iterable[str]) -> tuple[ShredReport, ...]:
         """The same for many: every key first, in one transaction, then ciphertext; those held are left whole."""
         shredding = self._keys.shred_all(rids)
-        return tuple(self._report(rid, shredding) for rid in shredding.fates)
+        gone = self._discard_all([rid for rid, fate in shredding.fates.items() if fate is not KeyFate.FROZEN])
+        return tuple(self._report(rid, shredding, *gone.get(rid, (0, _held()))) for rid in shredding.fates)
 
     def freeze(self, rid: str) -> None:
         """A legal hold: until thawed the recording may be neither erased nor sealed again."""
@@ -194,19 +198,40 @@ class Vault:
         """Moves survivors to another epoch and destroys this one, and with it what backups could open."""
         return self._keys.roll_epoch(name)
 
-    def _report(self, rid: str, shredding: Shredding) -> ShredReport:
-        fate, remains, deleted = shredding.fates[rid], [], 0
+    def _discard_all(self, rids: Sequence[str]) -> dict[str, tuple[int, VaultError | None]]:
+        """How many objects of each recording went, and why not all of them."""
+        found = {rid: self._stored(rid) for rid in rids}
+        names = {name: rid for rid, (stored, _) in found.items() for name in stored}
+        failed = self._store.delete_all(names)
+        failures = {names[name]: failure for name, failure in failed.items()}
+        left = Counter(names[name] for name in failed)
+        return {
+            rid: (len(stored) - left[rid], failures.get(rid, unlisted)) for rid, (stored, unlisted) in found.items()
+        }
+
+    def _stored(self, rid: str) -> tuple[list[str], StorageError | None]:
+        try:
+            return list(self._store.list(self._prefix(rid))), None
+        except StorageError as failure:
+            return [], failure
+
+    def _report(self, rid: str, shredding: Shredding, deleted: int, failure: VaultError | None) -> ShredReport:
+        fate, remains = shredding.fates[rid], []
         if fate is not KeyFate.FROZEN:
-            try:
-                deleted = self.discard(rid)
-            except StorageError:
+            if failure is not None:
                 remains.append(Remains.OBJECTS)
             if not shredding.traces_gone:
                 remains.append(Remains.KEY_STORE_LOG)
             if rid in shredding.backed_up:
                 remains.append(Remains.BACKUPS_UNTIL_EPOCH_ROLL)
         return ShredReport(
-            rid=rid, key=fate, deleted=deleted, unreachable=tuple(remains), kms=self._keys.kms, at=self._clock()
+            rid=rid,
+            key=fate,
+            deleted=deleted,
+            unreachable=tuple(remains),
+            kms=self._keys.kms,
+            at=self._clock(),
+            failures=() if failure is None else (failure,),
         )
 
     def _writing_key(self, rid: str) -> Confidential[bytes]:
@@ -230,6 +255,10 @@ class Vault:
         if self._naming is None:
             self._naming = self._keys.tenant_key("names")
         return hmac.new(self._naming.reveal(), what, hashlib.sha256).hexdigest()[:_NAME_DIGITS]
+
+
+def _held() -> KeyFrozen:
+    return KeyFrozen("a legal hold keeps this recording", hint="lift the hold first, or refuse with its reason")
 
 
 def _check(objects: Mapping[Part, Confidential[bytes]], facts: Evidence) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from sottovoce.database.engine import reading, writing
 from sottovoce.database.tables import commitments, corpus_identities
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus
-from sottovoce.errors import KeyUnavailable, RecordingErased, StorageError
+from sottovoce.errors import KeyUnavailable, ObjectLocked, RecordingErased, StorageError, VaultError
 from sottovoce.ledger import verifier
 from sottovoce.ledger.commitment import Commitment, commit_to, opens
 from sottovoce.ledger.entry import Action
@@ -41,16 +41,23 @@ class MemoryVault:
     keys: set[str] = field(default_factory=set)
     objects: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
+    locked: set[str] = field(default_factory=set)
 
     def shred(self, rid: str) -> None:
         if rid in self.failing:
             raise KeyUnavailable("the key service does not answer")
         self.keys.discard(rid)
 
-    def delete(self, name: str) -> None:
-        if name in self.failing:
-            raise StorageError("the object store does not answer")
-        self.objects.discard(name)
+    def shred_all(self, rids: Iterable[str]) -> list[Any]:
+        for rid in rids:
+            self.shred(rid)
+        return []
+
+    def delete_all(self, names: Iterable[str]) -> dict[str, VaultError]:
+        wanted = set(names)
+        self.objects -= wanted - self.failing - self.locked
+        failed: dict[str, VaultError] = {name: StorageError("no answer") for name in wanted & self.failing}
+        return failed | {name: ObjectLocked("locked") for name in wanted & self.locked}
 
 
 @pytest.fixture
@@ -261,3 +268,13 @@ def test_a_person_can_check_their_certificate_offline(
 def test_subjects_are_not_printed() -> None:
     """A subject's id is in no representation of the request."""
     assert "PLANTED" not in repr(ByConversation(conversation_id="PLANTED")) + repr(ByCustomer(token="PLANTED"))
+
+
+def test_a_locked_object_holds_up_no_erasure(eraser: Eraser, vault: MemoryVault, three: list[str]) -> None:
+    """Its key is gone and its rows are blanked; that its ciphertext stays until the lock ends is said."""
+    locked = next(iter(sorted(vault.objects)))
+    vault.locked = {locked}
+    report = eraser.erase(ByConversation(conversation_id="PLANTED-1"), **WHO)
+    assert (report.recordings, report.complete) == ((three[0],), False)
+    assert [each.code for each in report.unreached] == ["E_OBJECT_LOCKED"]
+    assert eraser.erase(ByConversation(conversation_id="PLANTED-1"), **WHO).certificate is None
