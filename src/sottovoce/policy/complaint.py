@@ -68,7 +68,7 @@ def _path(data: Plain, error: ErrorDetails) -> Path:
             continue
         path.append(step)
     if error["type"] == "union_tag_invalid":
-        path.append("kind")
+        path.append(str(error["ctx"]["discriminator"]).strip("'"))
     return tuple(path)
 
 
@@ -99,7 +99,7 @@ def _told(data: Plain, path: Path, errors: Sequence[ErrorDetails]) -> tuple[str,
 
 
 def _unknown_key(path: Path) -> tuple[str, str]:
-    known = known_at(path[:-1])
+    known = tuple(name for name in known_at(path[:-1]) if name != path[-1])
     return f"`{path[-1]}` is not a key of {_under(path)}", _suggestion(str(path[-1]), known) or _listed(known)
 
 

@@ -25,8 +25,14 @@ class Key:
 
 
 def policy_keys() -> tuple[Key, ...]:
-    """All keys with values, in the order of the model; `sources.*.path` for a key of every source."""
-    return tuple({key.path: key for key in _keys(Policy, ())}.values())
+    """All keys with values, in the order of the model; `sources.*.path` for a key of every source.
+
+    A key that several kinds of a thing have is told of the first of them, which is the default kind.
+    """
+    first: dict[str, Key] = {}
+    for key in _keys(Policy, ()):
+        first.setdefault(key.path, key)
+    return tuple(first.values())
 
 
 def known_at(path: tuple[str | int, ...]) -> tuple[str, ...]:

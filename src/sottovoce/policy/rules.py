@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
 from sottovoce.policy.document import Path
-from sottovoce.policy.model import GenesysSource, Policy
+from sottovoce.policy.model import AwsKmsKeys, AzureKeyVaultKeys, GenesysSource, Policy, TransitKeys
 
 _LARGEST_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""
@@ -40,6 +40,33 @@ def _production(policy: Policy) -> Iterator[Flaw]:
             message="the file key provider is not for production",
             hint="keep `environment: development`, or use a key service as `keys.provider`",
         )
+
+
+def _keys(policy: Policy) -> Iterator[Flaw]:
+    given = policy.keys
+    if isinstance(given, AwsKmsKeys) and (given.access_key is None) != (given.secret_key is None):
+        yield _together("`access_key` and `secret_key`", "for the machine's own role")
+    if isinstance(given, AzureKeyVaultKeys) and len({one is None for one in _client(given)}) > 1:
+        yield _together("`directory`, `client_id` and `client_secret`", "for the machine's own identity")
+    if isinstance(given, TransitKeys) and (given.token is None) == (not (given.role_id and given.secret_id)):
+        yield Flaw(
+            path=("keys",),
+            message="transit needs one way to sign in",
+            hint="give `token`, or both `role_id` and `secret_id`",
+        )
+    for url in filter(None, (getattr(given, "url", None), getattr(given, "endpoint", None))):
+        if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            yield Flaw(
+                path=("keys",), message="a key service is spoken to over https", hint="write `https://` and its host"
+            )
+
+
+def _client(keys: AzureKeyVaultKeys) -> tuple[str | None, ...]:
+    return keys.directory, keys.client_id, keys.client_secret
+
+
+def _together(names: str, otherwise: str) -> Flaw:
+    return Flaw(path=("keys",), message=f"{names} belong together", hint=f"give all of them, or none {otherwise}")
 
 
 def _basis(policy: Policy) -> Iterator[Flaw]:
@@ -249,6 +276,7 @@ def _reachable(url: str) -> bool:
 
 _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _production,
+    _keys,
     _basis,
     _wordings,
     _waiver,

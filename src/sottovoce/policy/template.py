@@ -80,7 +80,8 @@ corpus:
   # queue_categories: {"Billing": billing}      # the only thing about a queue that is ever released
 
 keys:
-  provider: file                # an encrypted key ring in this workspace: for development
+  provider: file                # an encrypted key ring in this workspace: for development. In production:
+                                # aws-kms, pkcs11, transit, gcp-kms or azure-key-vault (see docs/keys.md)
   passphrase: env:SOTTOVOCE_PASSPHRASE
 
 storage:
