@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sottovoce.domain.encoded import View
 from sottovoce.errors import TruncatedMedia, UnreadableMedia
 
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
@@ -28,6 +29,8 @@ _CODECS: Final = {
     (_ULAW, 8): "ULAW",
 }
 _TAGS: Final = {codec: key for key, codec in _CODECS.items()}
+_MOST_FMT: Final = 64
+"""No known format chunk is longer than 40 bytes; what stands behind its fields is not read."""
 CODECS: Final = frozenset(_TAGS)
 """libsndfile's names of the encodings that are read and written here."""
 
@@ -52,12 +55,15 @@ class WavLayout:
         return sum(end - start for start, end in self.data) // self.frame_bytes
 
 
-def parse(raw: bytes) -> WavLayout:
-    """The layout of a WAV file; UnreadableMedia or TruncatedMedia when it is not what it says."""
+def parse(raw: View) -> WavLayout:
+    """The layout of a WAV file, of which only the heads of chunks are read.
+
+    UnreadableMedia or TruncatedMedia when it is not what it says.
+    """
     fmt, data = b"", []
     for name, start, declared in _chunks(raw):
         if name == b"fmt " and not fmt:
-            fmt = raw[start : start + declared]
+            fmt = raw[start : start + min(declared, _MOST_FMT)]
         elif name == b"data":
             if start + declared > len(raw):
                 raise TruncatedMedia(
@@ -76,12 +82,21 @@ def compose(layout: WavLayout, *sound: bytes | bytearray | memoryview) -> bytes:
     Sound in parts is joined once, so that a long recording is not copied again and again.
     """
     size = sum(len(part) for part in sound)
-    head = b"WAVE" + _chunk(b"fmt ", layout.fmt)
+    return b"".join((head(layout, size), *sound, padding(size)))
+
+
+def head(layout: WavLayout, size: int) -> bytes:
+    """Everything before `size` bytes of sound, for who writes them piece by piece and `padding` at the end."""
+    body = b"WAVE" + _chunk(b"fmt ", layout.fmt)
     if layout.codec not in {"PCM_U8", "PCM_16", "PCM_24", "PCM_32"}:
-        head += _chunk(b"fact", struct.pack("<I", size // layout.frame_bytes))
-    head += struct.pack("<4sI", b"data", size)
-    pad = b"\x00" * (size % 2)
-    return b"".join((struct.pack("<4sI", b"RIFF", len(head) + size + len(pad)), head, *sound, pad))
+        body += _chunk(b"fact", struct.pack("<I", size // layout.frame_bytes))
+    body += struct.pack("<4sI", b"data", size)
+    return struct.pack("<4sI", b"RIFF", len(body) + size + size % 2) + body
+
+
+def padding(size: int) -> bytes:
+    """RIFF keeps chunks at even offsets."""
+    return b"\x00" * (size % 2)
 
 
 def layout_for(*, codec: str, channels: int, rate: int) -> WavLayout:
@@ -94,13 +109,13 @@ def layout_for(*, codec: str, channels: int, rate: int) -> WavLayout:
     return WavLayout(codec=codec, channels=channels, rate=rate, sample_bytes=bits // 8, fmt=fmt, data=())
 
 
-def _chunks(raw: bytes) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(raw: View) -> Iterator[tuple[bytes, int, int]]:
     """(name, start of body, declared length) to the end of the bytes, whatever RIFF's own size says."""
     if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
         raise UnreadableMedia("not a WAV file", hint="only RIFF/WAVE is read")
     at = 12
     while at + 8 <= len(raw):
-        name, declared = struct.unpack_from("<4sI", raw, at)
+        name, declared = struct.unpack("<4sI", raw[at : at + 8])
         yield name, at + 8, declared
         at += 8 + declared + declared % 2
 

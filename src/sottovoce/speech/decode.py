@@ -1,15 +1,15 @@
 """From encoded bytes to samples, in blocks and under caps (SPEC 3.4, 5.1, 16).
 
-WAV is read by the chunks (`domain.wav`), FLAC, Ogg and MP3 by libsndfile, WebM by FFmpeg, all from
-memory. Refuses NaN and infinite samples, files that hold less sound than they declare, and whatever
+WAV is read by the chunks (`domain.wav`), FLAC, Ogg and MP3 by libsndfile, WebM by FFmpeg, a block
+at a time. Refuses NaN and infinite samples, files that hold less sound than they declare, and whatever
 the caps do not allow. Container metadata is never looked at.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import Final
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from sottovoce.domain import wav
 from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.encoded import Encoded, EncodedBytes, View
 from sottovoce.domain.sound import MediaFormat
 from sottovoce.errors import TruncatedMedia, UnreadableMedia
 from sottovoce.speech import webm
 from sottovoce.speech.caps import Caps
+from sottovoce.speech.joined import Joined
 from sottovoce.speech.sniff import Kind, check_ogg_ends, sniff
 
 Samples = NDArray[np.float32]
@@ -37,62 +39,70 @@ def decode(data: Confidential[bytes], *, caps: Caps) -> tuple[Samples, MediaForm
 
     Raises UnreadableMedia, TruncatedMedia or MediaTooLarge; their messages hold nothing of the file.
     """
-    shape, blocks = stream(data, caps=caps)
-    pieces = [np.ascontiguousarray(block.T) for block in blocks]
+    with opened(EncodedBytes(data), caps=caps) as (shape, blocks):
+        pieces = [np.ascontiguousarray(block.T) for block in blocks]
     if not pieces:
         raise UnreadableMedia("the file holds no sound", hint="fetch the recording again")
     return np.concatenate(pieces, axis=1), shape
 
 
-def stream(data: Confidential[bytes], *, caps: Caps) -> tuple[MediaFormat, Iterator[Samples]]:
+@contextmanager
+def opened(source: Encoded, *, caps: Caps) -> Iterator[tuple[MediaFormat, Iterator[Samples]]]:
     """The format, and blocks of shape (frames, channels) to be read once, in constant memory."""
-    raw = data.reveal()
-    kind = sniff(raw)
-    caps.check_bytes(len(raw))
-    if kind is Kind.WEBM:
-        shape, blocks = webm.read(raw, caps=caps)
-        return shape, _checked(blocks, shape, caps=caps, declared=None)
-    if kind is Kind.OGG:
-        check_ogg_ends(raw)
-    source, shape, declared = _open_wav(raw, caps) if kind is Kind.WAV else _open(raw, kind)
-    caps.check_shape(channels=shape.channels, rate=shape.rate)
-    if declared is not None:
-        caps.check_length(frames=declared, channels=shape.channels, rate=shape.rate)
-    return shape, _checked(_blocks(source), shape, caps=caps, declared=declared)
+    view = source.view()
+    kind = sniff(view)
+    caps.check_bytes(len(view))
+    with source.open() as file, ExitStack() as stack:
+        if kind is Kind.WEBM:
+            shape, blocks = stack.enter_context(webm.reading(file, caps=caps))
+            yield shape, _checked(blocks, shape, caps=caps, declared=None)
+            return
+        if kind is Kind.OGG:
+            check_ogg_ends(view)
+        reader, shape, declared = _open_wav(view, file, caps) if kind is Kind.WAV else _open(file, kind)
+        stack.enter_context(reader)
+        caps.check_shape(channels=shape.channels, rate=shape.rate)
+        if declared is not None:
+            caps.check_length(frames=declared, channels=shape.channels, rate=shape.rate)
+        yield shape, _checked(_blocks(reader), shape, caps=caps, declared=declared)
 
 
-def _open_wav(raw: bytes, caps: Caps) -> tuple[soundfile.SoundFile, MediaFormat, int]:
-    layout = wav.parse(raw)
+def _open_wav(view: View, file: BinaryIO, caps: Caps) -> tuple[soundfile.SoundFile, MediaFormat, int]:
+    layout = wav.parse(view)
     caps.check_shape(channels=layout.channels, rate=layout.rate)
-    sound = io.BytesIO(b"".join(raw[start:end] for start, end in layout.data))
     source = soundfile.SoundFile(
-        sound, samplerate=layout.rate, channels=layout.channels, format="RAW", subtype=layout.codec, endian="LITTLE"
+        Joined(file, layout.data),
+        samplerate=layout.rate,
+        channels=layout.channels,
+        format="RAW",
+        subtype=layout.codec,
+        endian="LITTLE",
     )
     shape = MediaFormat(container="WAV", codec=layout.codec, rate=layout.rate, channels=layout.channels)
     return source, shape, layout.frames
 
 
-def _open(raw: bytes, kind: Kind) -> tuple[soundfile.SoundFile, MediaFormat, int | None]:
+def _open(file: BinaryIO, kind: Kind) -> tuple[soundfile.SoundFile, MediaFormat, int | None]:
     try:
-        source = soundfile.SoundFile(io.BytesIO(raw))
+        source = soundfile.SoundFile(file)
     except (soundfile.LibsndfileError, RuntimeError, ValueError):
         raise _unreadable() from None
     if source.format != kind.value:
+        source.close()
         raise _unreadable()
     shape = MediaFormat(container=source.format, codec=source.subtype, rate=source.samplerate, channels=source.channels)
     return source, shape, None if source.frames >= _UNKNOWN else source.frames
 
 
 def _blocks(source: soundfile.SoundFile) -> Iterator[Samples]:
-    with source:
-        while True:
-            try:
-                block = source.read(_BLOCK, dtype="float32", always_2d=True)
-            except (soundfile.LibsndfileError, RuntimeError):
-                raise _unreadable() from None
-            if not len(block):
-                return
-            yield block
+    while True:
+        try:
+            block = source.read(_BLOCK, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, RuntimeError):
+            raise _unreadable() from None
+        if not len(block):
+            return
+        yield block
 
 
 def _checked(blocks: Iterator[Samples], shape: MediaFormat, *, caps: Caps, declared: int | None) -> Iterator[Samples]:

@@ -7,14 +7,18 @@ write (PERFORMANCE.md D1). WAV headers are ours, because libsndfile adds a PEAK 
 from __future__ import annotations
 
 import io
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from sottovoce.domain import wav
 from sottovoce.domain.confidential import Confidential
-from sottovoce.domain.sound import Sound
+from sottovoce.domain.sound import MediaFormat, Sound
 from sottovoce.errors import UnreadableMedia
 from sottovoce.speech import webm
 
@@ -25,38 +29,68 @@ channel carries a quarter to two fifths of the other (measured on noise; 0.05 an
 _CONTAINERS: Final = frozenset({"FLAC", "OGG", "MP3"})
 
 
+Write = Callable[[NDArray[np.float32]], None]
+"""Takes the next samples, of shape (channels, any)."""
+
+
 def encode(sound: Sound, *, container: str, codec: str) -> Confidential[bytes]:
     """The sound in the named container and codec, exactly as many frames long.
 
     Names are libsndfile's, or WEBM with OPUS. UnreadableMedia when the pair cannot carry the rate.
     """
-    if container == "WAV" and codec in wav.CODECS:
-        layout = wav.layout_for(codec=codec, channels=sound.channels, rate=sound.rate)
-        return Confidential(wav.compose(layout, _written(sound, container="RAW", codec=codec)))
-    if container == "WEBM":
-        return Confidential(webm.write(sound.samples, rate=sound.rate, codec=codec))
-    if container in _CONTAINERS and soundfile.check_format(container, codec):
-        return Confidential(_written(sound, container=container, codec=codec))
-    raise UnreadableMedia("that container and codec are not written", hint="use WAV, FLAC, MP3, Ogg or WebM")
-
-
-def _written(sound: Sound, *, container: str, codec: str) -> bytes:
     out = io.BytesIO()
-    block = _BLOCK_S * sound.rate
-    endian = "LITTLE" if container == "RAW" else None
+    shape = MediaFormat(container=container, codec=codec, rate=sound.rate, channels=sound.channels)
+    if container == "WAV" and codec in wav.CODECS:
+        with _written(out, replace(shape, container="RAW")) as write:
+            write(sound.samples)
+        layout = wav.layout_for(codec=codec, channels=sound.channels, rate=sound.rate)
+        return Confidential(wav.compose(layout, out.getvalue()))
+    with writer(out, shape) as write:
+        write(sound.samples)
+    return Confidential(out.getvalue())
+
+
+@contextmanager
+def writer(out: BinaryIO, shape: MediaFormat) -> Iterator[Write]:
+    """Writes sound of the shape as it comes, in constant memory; the file is whole when this is left.
+
+    Not WAV, whose length stands in front. UnreadableMedia when the container and codec cannot carry the shape.
+    """
+    if shape.container == "WEBM":
+        with webm.writer(out, rate=shape.rate, codec=shape.codec, channels=shape.channels) as write:
+            yield _in_blocks(write, shape.rate)
+    elif shape.container in _CONTAINERS and soundfile.check_format(shape.container, shape.codec):
+        with _written(out, shape) as write:
+            yield write
+    else:
+        raise UnreadableMedia("that container and codec are not written", hint="use WAV, FLAC, MP3, Ogg or WebM")
+
+
+@contextmanager
+def _written(out: BinaryIO, shape: MediaFormat) -> Iterator[Write]:
+    raw = shape.container == "RAW"
     try:
         with soundfile.SoundFile(
             out,
             "w",
-            samplerate=sound.rate,
-            channels=sound.channels,
-            format=container,
-            subtype=codec,
-            endian=endian,
-            compression_level=_COMPRESSION.get(codec),
+            samplerate=shape.rate,
+            channels=shape.channels,
+            format=shape.container,
+            subtype=shape.codec,
+            endian="LITTLE" if raw else None,
+            compression_level=_COMPRESSION.get(shape.codec),
         ) as target:
-            for start in range(0, sound.frames, block):
-                target.write(np.ascontiguousarray(sound.samples[:, start : start + block].T))
+            yield _in_blocks(lambda samples: target.write(np.ascontiguousarray(samples.T)), shape.rate)
     except soundfile.LibsndfileError:
         raise UnreadableMedia("that codec cannot carry this sound", hint="the rate may not be one of its own") from None
-    return out.getvalue()
+
+
+def _in_blocks(write: Write, rate: int) -> Write:
+    """However much is given at once, the encoder gets ten seconds."""
+    block = _BLOCK_S * rate
+
+    def written(samples: NDArray[np.float32]) -> None:
+        for start in range(0, samples.shape[1], block):
+            write(samples[:, start : start + block])
+
+    return written

@@ -6,9 +6,9 @@ and no video is accepted. FFmpeg decodes Opus at 48 kHz whatever the source was.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,41 +24,48 @@ _SHORT_S: Final = 0.1
 """A declared duration counts the codec's delay, so a little less is delivered."""
 
 
-def read(raw: bytes, *, caps: Caps) -> tuple[MediaFormat, Iterator[NDArray[np.float32]]]:
+@contextmanager
+def reading(file: BinaryIO, *, caps: Caps) -> Iterator[tuple[MediaFormat, Iterator[NDArray[np.float32]]]]:
     """The format, and blocks of shape (frames, channels)."""
     import av
 
     try:
-        box = av.open(io.BytesIO(raw), mode="r", format="matroska")
+        box = av.open(file, mode="r", format="matroska")
     except (av.FFmpegError, ValueError):
         raise _unreadable() from None
-    audio = box.streams.audio
-    if len(audio) != 1 or len(box.streams) != 1 or audio[0].codec_context.name not in _CODECS:
-        box.close()
-        raise _unreadable()
-    track = audio[0]
-    shape = MediaFormat(
-        container="WEBM", codec=_CODECS[track.codec_context.name], rate=track.rate, channels=track.channels
-    )
-    caps.check_shape(channels=shape.channels, rate=shape.rate)
-    return shape, _blocks(box, shape)
+    with box:
+        audio = box.streams.audio
+        if len(audio) != 1 or len(box.streams) != 1 or audio[0].codec_context.name not in _CODECS:
+            raise _unreadable()
+        track = audio[0]
+        shape = MediaFormat(
+            container="WEBM", codec=_CODECS[track.codec_context.name], rate=track.rate, channels=track.channels
+        )
+        caps.check_shape(channels=shape.channels, rate=shape.rate)
+        yield shape, _blocks(box, shape)
 
 
-def write(samples: NDArray[np.float32], *, rate: int, codec: str) -> bytes:
-    """Samples of shape (channels, frames) as WebM. Opus only, at 48 kHz, one or two channels."""
+@contextmanager
+def writer(out: BinaryIO, *, rate: int, codec: str, channels: int) -> Iterator[Callable[[NDArray[np.float32]], None]]:
+    """Takes samples of shape (channels, any) as they come. Opus only, at 48 kHz, one or two channels."""
     import av
 
-    layout = _LAYOUTS.get(samples.shape[0])
+    layout = _LAYOUTS.get(channels)
     if codec != "OPUS" or rate != OPUS_RATE or layout is None:
         raise UnreadableMedia("WebM is written as Opus at 48 kHz with one or two channels only")
-    out = io.BytesIO()
     with av.open(out, mode="w", format="webm", options={"fflags": "+bitexact"}) as box:
         track = box.add_stream("libopus", rate=rate, layout=layout)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
-        frame.sample_rate, frame.pts = rate, 0
-        box.mux(track.encode(frame))
+        written = 0
+
+        def write(samples: NDArray[np.float32]) -> None:
+            nonlocal written
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+            frame.sample_rate, frame.pts = rate, written
+            written += samples.shape[1]
+            box.mux(track.encode(frame))
+
+        yield write
         box.mux(track.encode(None))
-    return out.getvalue()
 
 
 def _blocks(box: Any, shape: MediaFormat) -> Iterator[NDArray[np.float32]]:
@@ -66,18 +73,17 @@ def _blocks(box: Any, shape: MediaFormat) -> Iterator[NDArray[np.float32]]:
 
     resampler = av.AudioResampler(format="fltp")
     delivered = 0
-    with box:
-        try:
-            for frame in box.decode(audio=0):
-                if frame.sample_rate != shape.rate or frame.layout.nb_channels != shape.channels:
-                    raise _unreadable()
-                delivered += frame.samples
-                for piece in resampler.resample(frame):
-                    yield piece.to_ndarray().T.astype(np.float32, copy=False)
-        except (av.FFmpegError, ValueError):
-            raise _unreadable() from None
-        if box.duration and delivered / shape.rate < box.duration / av.time_base - _SHORT_S:
-            raise TruncatedMedia("the WebM file holds less sound than it declares", hint="fetch it again")
+    try:
+        for frame in box.decode(audio=0):
+            if frame.sample_rate != shape.rate or frame.layout.nb_channels != shape.channels:
+                raise _unreadable()
+            delivered += frame.samples
+            for piece in resampler.resample(frame):
+                yield piece.to_ndarray().T.astype(np.float32, copy=False)
+    except (av.FFmpegError, ValueError):
+        raise _unreadable() from None
+    if box.duration and delivered / shape.rate < box.duration / av.time_base - _SHORT_S:
+        raise TruncatedMedia("the WebM file holds less sound than it declares", hint="fetch it again")
 
 
 def _unreadable() -> UnreadableMedia:
