@@ -22,6 +22,8 @@
     │   └── StorageError         the object store failed, is full, or did not keep what it was given
     │       ├── StorageRefused   it refuses access: credentials that expired or are not enough
     │       ├── ObjectLocked     its own lock keeps an object until a date: it cannot be deleted before
+    │       ├── ObjectChanged    it is not the object that was looked at before
+    │       ├── ObjectArchived   it lies in an archive tier: restore it first
     │       └── ObjectMissing    there is no such object
     ├── CustodyError             the proof
     │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
@@ -33,6 +35,7 @@
     │   ├── SourceRefused        credentials or permissions are not enough
     │   ├── SourceUnavailable    the source does not answer, or asks to wait (retryable)
     │   ├── MediaNotReady        still transcoding or uploading (retryable)
+    │   ├── MediaReplaced        not the recording any more that was admitted
     │   └── MediaGone            archived, deleted or never there
     ├── EngineError              durable execution
     ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
@@ -43,6 +46,10 @@
     │   ├── AccessRefused        it is not permitted: no role, no grant, or beyond either
     │   ├── GrantInvalid         a grant or token does not verify, is over, or was revoked
     │   └── AccessSuspended      suspended, by a person or by the watch over bulk access
+    ├── UploadError              what contributors send in
+    │   ├── InboxUntrusted       the inbox's description is not signed by the key it was pinned to
+    │   ├── CredentialInvalid    the contributor's credential is over, revoked, or for another inbox
+    │   └── UploadRefused        an upload is not taken; `reason` says why
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
 Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
@@ -173,6 +180,16 @@ class ObjectMissing(StorageError):
     retryable = False
 
 
+class ObjectChanged(StorageError):
+    code = "E_OBJECT_CHANGED"
+    retryable = False
+
+
+class ObjectArchived(StorageError):
+    code = "E_OBJECT_ARCHIVED"
+    retryable = False
+
+
 class CustodyError(SottovoceError):
     code = "E_CUSTODY"
     exit_code = 8
@@ -222,6 +239,10 @@ class MediaGone(SourceError):
     code = "E_MEDIA_GONE"
 
 
+class MediaReplaced(SourceError):
+    code = "E_MEDIA_REPLACED"
+
+
 class EngineError(SottovoceError):
     code = "E_ENGINE"
     exit_code = 10
@@ -266,3 +287,24 @@ class GrantInvalid(AccessError):
 
 class AccessSuspended(AccessError):
     code = "E_ACCESS_SUSPENDED"
+
+
+class UploadError(SottovoceError):
+    code = "E_UPLOAD"
+    exit_code = 14
+
+
+class InboxUntrusted(UploadError):
+    code = "E_INBOX_UNTRUSTED"
+
+
+class CredentialInvalid(UploadError):
+    code = "E_CREDENTIAL"
+
+
+class UploadRefused(UploadError):
+    code = "E_UPLOAD_REFUSED"
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason

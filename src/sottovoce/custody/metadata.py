@@ -33,6 +33,7 @@ _PLAIN = (
     "codec",
     "device",
     "audio_quality",
+    "contributor",
 )
 
 
@@ -66,7 +67,7 @@ def to_metadata(ref: RecordingRef, row: Mapping[str, Any]) -> RecordingMetadata:
         participants=tuple(
             Participant(purpose=party["purpose"], attributes=party["attributes"]) for party in kept["participants"]
         ),
-        **{name: kept[name] for name in _PLAIN},
+        **{name: kept.get(name) for name in _PLAIN},
     )
 
 

@@ -73,6 +73,8 @@ class RecordingMetadata:
     audio_quality: str | None = None
     permissions: tuple[str, ...] = ()
     """What the source's token was allowed to see when this was read (GENESYS.md 4b)."""
+    contributor: str | None = None
+    """Who sent it in, as a pseudonymous id; None for what was not sent in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

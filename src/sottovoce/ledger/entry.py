@@ -99,6 +99,12 @@ class Action(StrEnum):
     NOTICE_SENT = "notice.sent"
     NOTICE_ACKNOWLEDGED = "notice.acknowledged"
     EVIDENCE_MADE = "evidence.made"
+    INBOX_PUBLISHED = "inbox.published"
+    INBOX_KEY_ENDED = "inbox.key_ended"
+    UPLOAD_RECEIVED = "upload.received"
+    UPLOAD_REFUSED = "upload.refused"
+    UPLOAD_DISPOSED = "upload.disposed"
+    CONTRIBUTOR_WITHDRAWN = "contributor.withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
