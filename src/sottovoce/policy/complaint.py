@@ -88,7 +88,7 @@ def _told(data: Plain, path: Path, errors: Sequence[ErrorDetails]) -> tuple[str,
     if "missing" in kinds:
         return f"`{name}` is missing", f"add `{path[-1]}: …` under {_under(path)}"
     if "union_tag_not_found" in kinds:
-        return f"`{name}.kind` is missing", "add `kind: genesys` or `kind: folder`"
+        return f"`{name}.kind` is missing", "add `kind: genesys`, `folder`, `bucket` or `inbox`"
     value = _value(data, path)
     choices = list(dict.fromkeys(c for error in errors for c in _choices(error)))
     if errors[0]["loc"][-1] == "[key]":

@@ -14,7 +14,7 @@ from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.finding import Fill
 from sottovoce.domain.outcome import Evidence, Reason
 from sottovoce.policy.load import LoadedPolicy
-from sottovoce.policy.model import FolderSource, GenesysSource, Policy, Source
+from sottovoce.policy.model import BucketSource, FolderSource, GenesysSource, InboxSource, Policy, Source
 
 
 class Answered(Protocol):
@@ -135,9 +135,22 @@ def _source(name: str, source: Source) -> str:
             where = f"Genesys Cloud ({source.region or source.api_url})"
         case FolderSource():
             where = f"the folder {source.path}"
+        case BucketSource():
+            where = f"the objects below {source.url}"
+        case InboxSource():
+            return _inbox(name, source)
         case _:
             assert_never(source)
     return f"Recordings come from {where}, called {name}; channel {source.customer_channel} is the customer's."
+
+
+def _inbox(name: str, source: InboxSource) -> str:
+    raw = "destroyed" if source.raw == "destroy" else "archived under keys of its own"
+    kept = "Their disguised sound" if source.keep == "sound" else f"Only features ({', '.join(source.features)})"
+    return (
+        f"Recordings come from contributors, who agree to wording {source.wording_version} and send them to "
+        f"{source.url}, called {name}. {kept} is kept; what was sent is {raw} afterwards."
+    )
 
 
 def _basis(policy: Policy) -> str:

@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
 from sottovoce.policy.document import Path
-from sottovoce.policy.model import AwsKmsKeys, AzureKeyVaultKeys, GenesysSource, Policy, TransitKeys
+from sottovoce.policy.model import (
+    AwsKmsKeys,
+    AzureKeyVaultKeys,
+    BucketSource,
+    GenesysSource,
+    InboxSource,
+    Policy,
+    TransitKeys,
+)
 
 _LARGEST_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""
@@ -148,7 +156,11 @@ def _minimum_shares(policy: Policy) -> Iterator[Flaw]:
 
 def _sources(policy: Policy) -> Iterator[Flaw]:
     if not policy.sources:
-        yield Flaw(path=("sources",), message="a policy needs a source", hint="add one of kind genesys or folder")
+        yield Flaw(
+            path=("sources",),
+            message="a policy needs a source",
+            hint="add one of kind genesys, folder, bucket or inbox",
+        )
     for name, source in policy.sources.items():
         if not isinstance(source, GenesysSource):
             continue
@@ -163,6 +175,38 @@ def _sources(policy: Policy) -> Iterator[Flaw]:
                 path=("sources", name, "until"),
                 message="`since` must be before `until`",
                 hint="`until` is the first day that is not read",
+            )
+
+
+_PLACES = ("file:", "s3://", "gs://", "az://")
+
+
+def _places(policy: Policy) -> Iterator[Flaw]:
+    for name, source in policy.sources.items():
+        if not isinstance(source, BucketSource | InboxSource):
+            continue
+        if not source.url.startswith(_PLACES) or source.url in _PLACES:
+            yield Flaw(
+                path=("sources", name, "url"),
+                message="this kind of place is not known",
+                hint="write s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:folder",
+            )
+        if (source.access_key is None) != (source.secret_key is None):
+            yield Flaw(
+                path=("sources", name),
+                message="`access_key` and `secret_key` belong together",
+                hint="give both, or neither for the machine's own role",
+            )
+
+
+def _inboxes(policy: Policy) -> Iterator[Flaw]:
+    known = {wording.version for wording in policy.consent.wordings}
+    for name, source in policy.sources.items():
+        if isinstance(source, InboxSource) and source.wording_version not in known:
+            yield Flaw(
+                path=("sources", name, "wording_version"),
+                message="the inbox's wording is none of `consent.wordings`",
+                hint="add its version there, with the first day on which it was shown",
             )
 
 
@@ -284,6 +328,8 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _splits,
     _minimum_shares,
     _sources,
+    _places,
+    _inboxes,
     _storage,
     _databases,
     _integers,
