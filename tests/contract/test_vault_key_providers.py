@@ -1,8 +1,13 @@
-"""What every key provider promises, asked of each."""
+"""What every key provider promises, asked of each.
+
+Freezing and shredding are asked only of services that are honest about key state: see `honest` below.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,24 +15,95 @@ import pytest
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, SealBroken
+from sottovoce.kms.aws import AwsKms
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.kms.protocol import KeyProvider, KeyState
 from sottovoce.testing.keys import MemoryKeys
+from sottovoce.testing.kms_aws import REGION, StrictKms
+from sottovoce.testing.kms_honesty import Wrong, wrongs_of
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+ANY = Confidential("any")
 
 
 def clock() -> datetime:
     return NOW
 
 
-@pytest.fixture(params=["file", "memory", "memory with a waiting time"])
-def provider(request, tmp_path) -> KeyProvider:
-    if request.param == "file":
-        return FileKeyRing.create(tmp_path / "keys.ring", Confidential("correct horse"), clock=clock)
-    waiting = timedelta(days=7) if "waiting" in request.param else timedelta(0)
-    return MemoryKeys(clock=clock, waiting=waiting)
+class Made:
+    """Makes one provider of each kind; whatever it needs is let go of when the test ends."""
+
+    def __init__(self, request: pytest.FixtureRequest, running: ExitStack) -> None:
+        self._folder = request.getfixturevalue("tmp_path")
+        self._running = running
+
+    def file(self) -> KeyProvider:
+        return FileKeyRing.create(self._folder / "keys.ring", Confidential("correct horse"), clock=clock)
+
+    def memory(self) -> KeyProvider:
+        return MemoryKeys(clock=clock)
+
+    def waiting(self) -> KeyProvider:
+        return MemoryKeys(clock=clock, waiting=timedelta(days=7))
+
+    def aws(self) -> KeyProvider:
+        service = self._running.enter_context(StrictKms(clock=clock))
+        return AwsKms.connect(region=REGION, clock=clock, endpoint=service.url, access_key=ANY, secret_key=ANY)
+
+    def moto(self) -> KeyProvider:
+        """In process, and as lenient as emulators are."""
+        from moto import mock_aws
+
+        self._running.enter_context(mock_aws())
+        return AwsKms.connect(region=REGION, clock=clock, access_key=ANY, secret_key=ANY)
+
+
+HONEST = ["file", "memory", "waiting", "aws"]
+LENIENT = ["moto"]
+
+
+@pytest.fixture
+def made(request) -> Iterator[Made]:
+    with ExitStack() as running:
+        yield Made(request, running)
+
+
+@pytest.fixture(params=[*HONEST, *LENIENT])
+def provider(request, made) -> KeyProvider:
+    return getattr(made, request.param)()
+
+
+@pytest.fixture(params=HONEST)
+def honest(request, made) -> KeyProvider:
+    """A provider whose service was seen to refuse what it must: tests of key state rest on no other."""
+    provider = getattr(made, request.param)()
+    if isinstance(provider, AwsKms):
+        assert wrongs_of(provider._client) == frozenset()
+    return provider
+
+
+def test_an_emulator_that_ignores_key_state_carries_no_test_of_it(made):
+    """moto lets disabled and deleted keys decrypt: it is found out, and is not among the honest."""
+    moto = wrongs_of(made.moto()._client)
+    assert moto >= {Wrong.DISABLED_DECRYPTS, Wrong.PENDING_DECRYPTS, Wrong.SHORT_WINDOW, Wrong.OTHER_KEY}
+    assert not set(HONEST) & set(LENIENT)
+
+
+def test_the_strict_double_commits_none_of_the_wrongs(made):
+    """The double that stands for AWS in tests of key state refuses all that AWS refuses."""
+    assert wrongs_of(made.aws()._client) == frozenset()
+
+
+def test_every_test_of_key_state_asks_for_an_honest_provider():
+    """A test that freezes or destroys takes the fixture `honest`, so that no lenient double can slip in."""
+    import inspect
+
+    tests = [one for name, one in globals().items() if name.startswith("test_")]
+    turning = [one for one in tests if ".freeze(" in inspect.getsource(one) or "_destroy(" in inspect.getsource(one)]
+    turning = [one for one in turning if one.__name__ != "test_every_test_of_key_state_asks_for_an_honest_provider"]
+    assert len(turning) >= 4
+    assert [one.__name__ for one in turning if "honest" not in inspect.signature(one).parameters] == []
 
 
 @pytest.fixture
@@ -54,20 +130,20 @@ def test_another_context_is_refused(provider, key, other):
         provider.unwrap(wrapped, other)
 
 
-def test_a_changed_blob_is_refused(provider, key):
+def test_a_changed_blob_is_refused(honest, key):
     """Every changed byte, a cut and an empty blob are refused."""
-    wrapped = provider.wrap(key, CONTEXT, key_id=provider.create_key(CONTEXT))
+    wrapped = honest.wrap(key, CONTEXT, key_id=honest.create_key(CONTEXT))
     blobs = [wrapped.blob[:i] + bytes([wrapped.blob[i] ^ 1]) + wrapped.blob[i + 1 :] for i in range(len(wrapped.blob))]
     for blob in [*blobs, wrapped.blob[:-1], b""]:
         with pytest.raises(SealBroken):
-            provider.unwrap(replace(wrapped, blob=blob), CONTEXT)
+            honest.unwrap(replace(wrapped, blob=blob), CONTEXT)
 
 
-def test_a_blob_under_another_key_is_refused(provider, key):
+def test_a_blob_under_another_key_is_refused(honest, key):
     """A blob that claims another key of the same provider does not open."""
-    wrapped = provider.wrap(key, CONTEXT, key_id=provider.create_key(CONTEXT))
+    wrapped = honest.wrap(key, CONTEXT, key_id=honest.create_key(CONTEXT))
     with pytest.raises(SealBroken):
-        provider.unwrap(replace(wrapped, key_id=provider.create_key(CONTEXT)), CONTEXT)
+        honest.unwrap(replace(wrapped, key_id=honest.create_key(CONTEXT)), CONTEXT)
 
 
 def test_an_unknown_key_is_refused(provider, key):
@@ -79,54 +155,54 @@ def test_an_unknown_key_is_refused(provider, key):
         provider.key_state("no-such-key")
 
 
-def test_rewrapping_moves_a_key_under_another(provider, key):
-    """After rewrap the same key opens under the new provider key alone."""
-    old, new = provider.create_key(CONTEXT), provider.create_key(CONTEXT)
-    wrapped = provider.rewrap(provider.wrap(key, CONTEXT, key_id=old), CONTEXT, key_id=new)
-    provider.schedule_destroy(old)
+def test_rewrapping_moves_a_key_under_another(honest, key):
+    """After rewrap the same key opens under the new honest key alone."""
+    old, new = honest.create_key(CONTEXT), honest.create_key(CONTEXT)
+    wrapped = honest.rewrap(honest.wrap(key, CONTEXT, key_id=old), CONTEXT, key_id=new)
+    honest.schedule_destroy(old)
     assert wrapped.key_id == new
-    assert provider.unwrap(wrapped, CONTEXT) == key
+    assert honest.unwrap(wrapped, CONTEXT) == key
 
 
-def test_a_frozen_key_neither_wraps_nor_unwraps_until_thawed(provider, key):
+def test_a_frozen_key_neither_wraps_nor_unwraps_until_thawed(honest, key):
     """Frozen means unusable, and nothing is lost."""
-    key_id = provider.create_key(CONTEXT)
-    wrapped = provider.wrap(key, CONTEXT, key_id=key_id)
-    provider.freeze(key_id)
-    provider.freeze(key_id)
-    assert provider.key_state(key_id) is KeyState.FROZEN
-    for use in (lambda: provider.unwrap(wrapped, CONTEXT), lambda: provider.wrap(key, CONTEXT, key_id=key_id)):
+    key_id = honest.create_key(CONTEXT)
+    wrapped = honest.wrap(key, CONTEXT, key_id=key_id)
+    honest.freeze(key_id)
+    honest.freeze(key_id)
+    assert honest.key_state(key_id) is KeyState.FROZEN
+    for use in (lambda: honest.unwrap(wrapped, CONTEXT), lambda: honest.wrap(key, CONTEXT, key_id=key_id)):
         with pytest.raises(KeyRefused):
             use()
-    provider.thaw(key_id)
-    assert provider.key_state(key_id) is KeyState.ACTIVE
-    assert provider.unwrap(wrapped, CONTEXT) == key
+    honest.thaw(key_id)
+    assert honest.key_state(key_id) is KeyState.ACTIVE
+    assert honest.unwrap(wrapped, CONTEXT) == key
 
 
-def test_a_destroyed_key_is_dead_at_once_and_for_good(provider, key):
+def test_a_destroyed_key_is_dead_at_once_and_for_good(honest, key):
     """From the moment destruction is scheduled nothing opens; asking again changes nothing."""
-    key_id = provider.create_key(CONTEXT)
-    wrapped = provider.wrap(key, CONTEXT, key_id=key_id)
-    first, second = provider.schedule_destroy(key_id), provider.schedule_destroy(key_id)
+    key_id = honest.create_key(CONTEXT)
+    wrapped = honest.wrap(key, CONTEXT, key_id=key_id)
+    first, second = honest.schedule_destroy(key_id), honest.schedule_destroy(key_id)
     assert first == second
-    assert first.final_at == NOW + provider.capabilities.destroyed_after
-    expected = KeyState.PENDING if provider.capabilities.destroyed_after else KeyState.DESTROYED
-    assert provider.key_state(key_id) is first.state is expected
+    assert first.final_at == NOW + honest.capabilities.destroyed_after
+    expected = KeyState.PENDING if honest.capabilities.destroyed_after else KeyState.DESTROYED
+    assert honest.key_state(key_id) is first.state is expected
     for use in (
-        lambda: provider.unwrap(wrapped, CONTEXT),
-        lambda: provider.wrap(key, CONTEXT, key_id=key_id),
-        lambda: provider.freeze(key_id),
-        lambda: provider.thaw(key_id),
+        lambda: honest.unwrap(wrapped, CONTEXT),
+        lambda: honest.wrap(key, CONTEXT, key_id=key_id),
+        lambda: honest.freeze(key_id),
+        lambda: honest.thaw(key_id),
     ):
         with pytest.raises(KeyShredded):
             use()
 
 
-def test_a_frozen_key_can_be_destroyed(provider):
+def test_a_frozen_key_can_be_destroyed(honest):
     """Freezing a provider's key is no legal hold: that is the key store's to keep."""
-    key_id = provider.create_key(CONTEXT)
-    provider.freeze(key_id)
-    assert provider.schedule_destroy(key_id).state in {KeyState.PENDING, KeyState.DESTROYED}
+    key_id = honest.create_key(CONTEXT)
+    honest.freeze(key_id)
+    assert honest.schedule_destroy(key_id).state in {KeyState.PENDING, KeyState.DESTROYED}
 
 
 def test_each_epoch_gets_its_own_key_where_promised(provider):

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, PolicyError, SealBroken
-from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState, WrappedKey
+from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState, Reached, WrappedKey
 from sottovoce.kms.ring_file import KMS, NONCE_BYTES, RingFile, RingKey, new_file, open_file
 
 MIN_PASSPHRASE: Final = 8
@@ -82,6 +82,10 @@ class FileKeyRing:
         return Capabilities(
             kms=KMS, key_per_epoch=True, destroyed_after=timedelta(0), exportable=True, production=False
         )
+
+    def reach(self) -> Reached:
+        self._refresh()
+        return Reached()
 
     def create_key(self, context: Context) -> str:  # noqa: ARG002 - the ring binds a context to each blob instead
         fresh = RingKey(

@@ -63,6 +63,13 @@ class Destruction:
     final_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """The service answered. `service_time` is its own clock's, where it says so."""
+
+    service_time: datetime | None = None
+
+
 class KeyProvider(Protocol):
     """Wraps 32-byte keys under keys it never shows.
 
@@ -72,6 +79,10 @@ class KeyProvider(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    def reach(self) -> Reached:
+        """Asks the service for an answer and changes nothing."""
+        ...
 
     def create_key(self, context: Context) -> str:
         """The id of a key for this epoch: a new one, or the standing one without `key_per_epoch`."""

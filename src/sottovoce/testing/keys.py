@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, SealBroken
-from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState, WrappedKey
+from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState, Reached, WrappedKey
 
 KMS = "memory"
 
@@ -47,6 +47,10 @@ class MemoryKeys:
             exportable=False,
             production=False,
         )
+
+    def reach(self) -> Reached:
+        self._called("reach")
+        return Reached(service_time=self._clock())
 
     def create_key(self, context: Context) -> str:  # noqa: ARG002 - bound to each blob instead
         self._called("create_key")
