@@ -61,6 +61,22 @@ def blank_recordings(
     }
 
 
+def blank_objects(connection: Connection, ids: Sequence[str]) -> Blanked:
+    """Afterwards these objects and the samples made of them are gone from every version; the recordings stay."""
+    counts = [_blank_some(connection, some) for some in batches(ids)]
+    return Blanked(objects=sum(c.objects for c in counts), samples=sum(c.samples for c in counts))
+
+
+def _blank_some(connection: Connection, ids: Sequence[str]) -> Blanked:
+    made = select(corpus_identities.c.corpus_id).where(corpus_identities.c.object_id.in_(ids))
+    corpus_ids = list(connection.execute(made).scalars())
+    samples = _erase_samples(connection, corpus_ids)
+    connection.execute(delete(corpus_identities).where(corpus_identities.c.object_id.in_(ids)))
+    there = (objects.c.id.in_(ids), objects.c.state == PRESENT)
+    gone = connection.execute(update(objects).where(*there).values(state=DELETED)).rowcount
+    return Blanked(objects=gone, samples=samples.total())
+
+
 def _delete_objects(connection: Connection, keys: Sequence[str]) -> Counter[str]:
     """How many objects of each recording were still there."""
     there = (objects.c.recording.in_(keys), objects.c.state == PRESENT)

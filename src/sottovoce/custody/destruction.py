@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from sottovoce.custody.erasure_report import Unreached
 from sottovoce.custody.nodes import object_node, recording_node
-from sottovoce.custody.records import locations_of
+from sottovoce.custody.records import Location, locations_of
 from sottovoce.database.engine import reading
 from sottovoce.errors import VaultError
 
@@ -87,10 +87,15 @@ class Destroyer:
 
     def _delete(self, keys: Sequence[str]) -> Iterator[Unreached]:
         with reading(self._engine) as connection:
-            objects = {each.location: each for each in locations_of(connection, keys)}
+            found = locations_of(connection, keys)
+        return self.delete(found)
+
+    def delete(self, found: Iterable[Location]) -> Iterator[Unreached]:
+        """Ciphertext alone: the keys stay, for what else they open."""
+        objects = {each.location: each for each in found}
         for name, failure in self._ciphertext.delete_all(objects).items():
-            found = objects[name]
-            yield Unreached(recording=found.recording, node=object_node(found.id), code=failure.code)
+            of = objects[name]
+            yield Unreached(recording=of.recording, node=object_node(of.id), code=failure.code)
 
 
 def _unreached(key: str, failure: VaultError) -> Unreached:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sottovoce.custody.deliveries import Recipient
+from sottovoce.custody.impact import Impact
 from sottovoce.domain.confidential import Confidential
 
 
@@ -30,20 +32,27 @@ class Unreached:
 class ErasureReport:
     """What an erasure did. Asked for again when all is done, it finds nothing and certifies nothing.
 
-    `opening` lets the subject show that the certificate is theirs; it is kept nowhere. `remains` says, in
-    codes, what copies live on for a while whatever was done here.
+    `copies` are refused recordings of which the corpus copy went all the same. `recipients` were given
+    recordings and are owed a notice; `impacts` are runs and models that saw them and wait for a decision.
+    `certified` numbers the ledger entry that holds the certificate's digest. `opening` lets the subject show
+    that the certificate is theirs; it is kept nowhere. `remains` says, in codes, what copies live on for a
+    while whatever was done here.
     """
 
     id: str
     at: datetime
     recordings: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    copies: tuple[str, ...] = ()
     unreached: tuple[Unreached, ...] = ()
     remains: tuple[str, ...] = ()
     objects_deleted: int = 0
     samples_erased: int = 0
     versions: tuple[str, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+    impacts: tuple[Impact, ...] = ()
     ledger: tuple[int, ...] = ()
+    certified: int | None = None
     traces_gone: bool = True
     certificate: str | None = None
     opening: Confidential[bytes] | None = field(default=None, repr=False)

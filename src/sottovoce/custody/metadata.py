@@ -27,6 +27,7 @@ _PLAIN = (
     "direction",
     "dnis",
     "agent_token",
+    "contributor",
     "file_state",
     "region",
     "accent_region",

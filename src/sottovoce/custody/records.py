@@ -139,13 +139,16 @@ class Location:
     id: str
     recording: str
     location: str
+    kind: str
+    line: str
 
 
-def locations_of(connection: Connection, keys: Sequence[str]) -> tuple[Location, ...]:
-    """Every object of any of the recordings, deleted ones too."""
-    columns = (objects.c.id, objects.c.recording, objects.c.location)
+def locations_of(connection: Connection, keys: Sequence[str], *, present: bool = False) -> tuple[Location, ...]:
+    """Every object of any of the recordings, deleted ones too unless only those present are asked for."""
+    columns = tuple(objects.c[name] for name in ("id", "recording", "location", "kind", "line"))
     wanted = (select(*columns).where(objects.c.recording.in_(some)) for some in batches(keys))
-    return tuple(Location(**row) for each in wanted for row in connection.execute(each).mappings())
+    there = (each.where(objects.c.state == PRESENT) if present else each for each in wanted)
+    return tuple(Location(**row) for each in there for row in connection.execute(each).mappings())
 
 
 def outcomes_of(connection: Connection, key: str) -> tuple[Outcome, ...]:

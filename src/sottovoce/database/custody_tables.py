@@ -41,7 +41,7 @@ model_decisions = Table(
     metadata,
     Column("erasure", ForeignKey("erasures.id"), nullable=False),
     Column("node", String(192), nullable=False),
-    Column("samples", Integer, nullable=False),
+    Column("recordings", Integer, nullable=False),
     Column("decision", String(16)),
     Column("why", String(64)),
     Column("decided_by", String(128)),

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from sottovoce.custody.erasure import ARCHIVES, BACKUPS, LEGAL_HOLD, OUTSIDE, Eraser
+from sottovoce.custody.erased import OUTSIDE
+from sottovoce.custody.erasure import ARCHIVES, BACKUPS, LEGAL_HOLD, Eraser
 from sottovoce.custody.lineage import corpus_members, lineage_of, lineage_of_recording
 from sottovoce.custody.records import add_edge
 from sottovoce.custody.registry import Registry
@@ -172,7 +173,7 @@ def test_a_customer_is_erased_with_all_their_conversations(
     assert report.recordings == tuple(sorted(three[:2]))
     assert vault.keys == {three[2]}
     actions = [entry.action for _, entry in ledger.entries(before)]
-    assert actions == [Action.ERASURE_REQUESTED] * 2 + [Action.ERASURE_DONE] * 2
+    assert actions == [Action.ERASURE_REQUESTED] * 2 + [Action.ERASURE_DONE] * 2 + [Action.ERASURE_CERTIFIED]
     assert report.ledger == (before + 2, before + 3)
     ledger.checkpoint()
     assert ledger.verify().found is Found.OK

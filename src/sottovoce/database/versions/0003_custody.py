@@ -40,7 +40,7 @@ def upgrade() -> None:
         "model_decisions",
         sa.Column("erasure", sa.String(64), sa.ForeignKey("erasures.id", name="fk_model_decisions_erasure"), nullable=False),
         sa.Column("node", sa.String(192), nullable=False),
-        sa.Column("samples", sa.Integer, nullable=False),
+        sa.Column("recordings", sa.Integer, nullable=False),
         sa.Column("decision", sa.String(16)),
         sa.Column("why", sa.String(64)),
         sa.Column("decided_by", sa.String(128)),
