@@ -29,6 +29,8 @@
     │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
     │   ├── LedgerTampered       verification failed; the verdict says how
     │   ├── EntryRefused         an entry holds what a ledger may not: text, identifiers, fractions
+    │   ├── NoticeFailed         a recipient could not be told; the notice stays pending
+    │   ├── RetentionConflict    two duties cannot both be kept; the plan names them
     │   ├── UnknownRecording     the registry has not seen this key
     │   └── RecordingErased      the recording was erased, or is being erased: it is never processed again
     ├── SourceError              where recordings come from
@@ -50,6 +52,10 @@
     │   ├── InboxUntrusted       the inbox's description is not signed by the key it was pinned to
     │   ├── CredentialInvalid    the contributor's credential is over, revoked, or for another inbox
     │   └── UploadRefused        an upload is not taken; `reason` says why
+    ├── IntakeError              events that come in
+    │   ├── SignatureRefused     nobody we know signed it, or it was changed, or it is old
+    │   ├── EventRefused         it is too large, not valid JSON, or not an event we understand
+    │   └── IntakeBusy           more than can be written down now: send it again (retryable)
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
 Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
@@ -208,6 +214,21 @@ class EntryRefused(CustodyError):
     code = "E_ENTRY_REFUSED"
 
 
+class NoticeFailed(CustodyError):
+    """`reason` is the code that is kept with the notice."""
+
+    code = "E_NOTICE"
+    retryable = True
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class RetentionConflict(CustodyError):
+    code = "E_RETENTION_CONFLICT"
+
+
 class UnknownRecording(CustodyError):
     code = "E_UNKNOWN_RECORDING"
 
@@ -308,3 +329,21 @@ class UploadRefused(UploadError):
     def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+class IntakeError(SottovoceError):
+    code = "E_INTAKE"
+    exit_code = 15
+
+
+class SignatureRefused(IntakeError):
+    code = "E_SIGNATURE"
+
+
+class EventRefused(IntakeError):
+    code = "E_EVENT"
+
+
+class IntakeBusy(IntakeError):
+    code = "E_INTAKE_BUSY"
+    retryable = True
