@@ -17,10 +17,12 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, SealBroken
 from sottovoce.kms.aws import AwsKms
 from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.kms.hsm import Pkcs11Token
 from sottovoce.kms.protocol import KeyProvider, KeyState
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.kms_aws import REGION, StrictKms
 from sottovoce.testing.kms_honesty import Wrong, wrongs_of
+from sottovoce.testing.kms_softhsm import PIN, hsm_token, softhsm  # noqa: F401 - fixtures
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -35,7 +37,8 @@ class Made:
     """Makes one provider of each kind; whatever it needs is let go of when the test ends."""
 
     def __init__(self, request: pytest.FixtureRequest, running: ExitStack) -> None:
-        self._folder = request.getfixturevalue("tmp_path")
+        self._ask = request.getfixturevalue
+        self._folder = self._ask("tmp_path")
         self._running = running
 
     def file(self) -> KeyProvider:
@@ -58,8 +61,14 @@ class Made:
         self._running.enter_context(mock_aws())
         return AwsKms.connect(region=REGION, clock=clock, access_key=ANY, secret_key=ANY)
 
+    def hsm(self) -> KeyProvider:
+        module, label = self._ask("hsm_token")
+        token = Pkcs11Token.connect(module=module, label=label, pin=Confidential(PIN), clock=clock)
+        self._running.callback(token.close)
+        return token
 
-HONEST = ["file", "memory", "waiting", "aws"]
+
+HONEST = ["file", "memory", "waiting", "aws", "hsm"]
 LENIENT = ["moto"]
 
 
