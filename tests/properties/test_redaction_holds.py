@@ -86,7 +86,7 @@ def test_nothing_audible_stays_inside_and_nothing_changes_outside(data, roles, f
     shape = MediaFormat(container=form[0], codec=form[1], rate=RATE, channels=len(roles))
     sound = everyone_speaks(roles, seed)
     before, after, redacted = redacted_file(shape, sound, found, fill)
-    plan = redacted.treated.plan
+    plan = redacted.plan
     inside = planned_mask(plan, before.shape)
     for f in found:
         wide = f.span.widened(RATE // 5, RATE // 5, limit=FRAMES)
@@ -116,7 +116,7 @@ def test_the_bytes_outside_are_the_files_own(data, roles, codec, fill):
     sound = everyone_speaks(roles, 3)
     raw = CODEC.write(sound, shape).reveal()
     _, _, redacted = redacted_file(shape, sound, found, fill)
-    inside = planned_mask(redacted.treated.plan, sound.samples.shape)
+    inside = planned_mask(redacted.plan, sound.samples.shape)
     before, after = (frames_of(one) for one in (raw, redacted.data.reveal()))
     assert np.array_equal(before[~inside.T], after[~inside.T])
 
@@ -137,7 +137,7 @@ def test_lossy_formats_hold_nothing_of_it_either(data, form, seed):
     found = (finding(1, Span(start, start + RATE)),)
     shape = MediaFormat(container=form[0], codec=form[1], rate=rate, channels=2)
     _, after, redacted = redacted_file(shape, everyone_speaks(roles, seed), found, Fill.SILENCE)
-    for p in redacted.treated.plan.spans:
+    for p in redacted.plan.spans:
         core = after[p.channel, p.span.start + RATE // 10 : p.span.end - RATE // 10]
         assert np.sqrt(np.mean(core.astype(float) ** 2)) < 0.004
 

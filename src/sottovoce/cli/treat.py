@@ -1,4 +1,4 @@
-"""What one process does to one file: everything in memory, the result written whole, errors as codes."""
+"""What one process does to one file: a result that is whole and verified or not there at all, errors as codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sottovoce import telemetry
-from sottovoce.cli.batch import Item, Result, write_whole
+from sottovoce.cli.batch import Item, Result, partial_of, write_whole
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Withheld
 from sottovoce.domain.sound import Role, Sound
@@ -107,20 +107,28 @@ def roles_of(channels: int, customer_channel: int) -> tuple[Role, ...]:
 
 
 def _redacted(item: Item, process: _Redacting) -> tuple[str | None, dict[str, Any]]:
-    data = read_media(item.source)
-    answer = process.redactor.redact_media(
-        data,
-        process.rules,
-        codec=process.codec,
-        roles=roles_of(2, process.settings.customer_channel),
-        language=process.settings.language,
-    )
-    if isinstance(answer, Withheld):
-        return answer.reason.value, dict(answer.evidence)
-    if not process.settings.plan_only:
-        write_whole(item.target, answer.value.data.reveal())
-        _write_map(item, answer.value, process.settings)
-    return None, plan_facts(answer.value.treated.plan)
+    from sottovoce.speech.stored import DraftFile, EncodedFile
+
+    source = EncodedFile(item.source)
+    draft = None if process.settings.plan_only else DraftFile(item.target, draft=partial_of(item.target))
+    try:
+        answer = process.redactor.redact_encoded(
+            source,
+            draft,
+            process.rules,
+            codec=process.codec,
+            roles=roles_of(2, process.settings.customer_channel),
+            language=process.settings.language,
+        )
+        if isinstance(answer, Withheld):
+            return answer.reason.value, dict(answer.evidence)
+        if draft is not None:
+            _write_map(item, answer.value, process.settings)
+            draft.finish()
+    finally:
+        if draft is not None:
+            draft.drop()
+    return None, plan_facts(answer.value.plan)
 
 
 def _write_map(item: Item, redacted: RedactedMedia, settings: RedactSettings) -> None:
@@ -129,7 +137,7 @@ def _write_map(item: Item, redacted: RedactedMedia, settings: RedactSettings) ->
     if settings.maps is None:
         return
     target = settings.maps / f"{item.relative}.json" if settings.many else settings.maps
-    write_whole(target, json.dumps(redaction_map(redacted.treated.plan), indent=2).encode())
+    write_whole(target, json.dumps(redaction_map(redacted.plan), indent=2).encode())
 
 
 def plan_facts(plan: RedactionPlan) -> dict[str, Any]:

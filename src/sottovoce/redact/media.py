@@ -8,8 +8,9 @@ What was written is read back and compared before it is handed on.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
@@ -17,16 +18,24 @@ from numpy.typing import NDArray
 
 from sottovoce.domain import wav
 from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.encoded import Draft, DraftInMemory, Encoded, EncodedBytes
 from sottovoce.domain.finding import PlannedSpan, RedactionPlan
+from sottovoce.domain.joined import Joined
 from sottovoce.domain.sound import MediaFormat, Sound
 from sottovoce.domain.spans import merged
 from sottovoce.errors import RedactionError
-from sottovoce.redact.protocol import Codec
+from sottovoce.redact.protocol import Codec, Tape
+from sottovoce.redact.settle import Part
 from sottovoce.redact.sound import check_fits
+from sottovoce.redact.tiles import SoundTape, Tile, clipped, tiles
 from sottovoce.redact.verify import inspect_file
 
 _LOSSLESS: Final = frozenset({"WAV", "FLAC"})
 _FULL_SCALE: Final = 1 << 31
+
+
+Put = Callable[[Sound, Sequence[PlannedSpan]], None]
+"""Takes the next frames of the redacted sound, with what was planned in them."""
 
 
 def rewrite(
@@ -44,27 +53,86 @@ def rewrite(
     kept to its exact length, or anything planned is still heard in it.
     """
     check_fits(redacted, plan)
-    match shape.container:
-        case "WAV":
-            written = Confidential(patched(data.reveal(), plan.spans, lambda p: _planned(redacted, p)))
-        case "FLAC":
-            written = Confidential(_flac(data.reveal(), redacted, plan))
-        case _:
-            written = codec.write(redacted, shape)
-    _check(written, original, plan, shape=shape, codec=codec)
-    return written
+    draft = DraftInMemory()
+    part = Part(tile=Tile(start=0, sound=original), plan=plan, redacted=redacted)
+    write_parts([part], EncodedBytes(data), draft, shape=shape, codec=codec)
+    check_written(SoundTape(original), draft, plan, (original.frames,), shape=shape, codec=codec)
+    return draft.data
 
 
-def _check(
-    written: Confidential[bytes], original: Sound, plan: RedactionPlan, *, shape: MediaFormat, codec: Codec
+def write_parts(parts: Iterable[Part], source: Encoded, draft: Draft, *, shape: MediaFormat, codec: Codec) -> None:
+    """The redacted recording as a file of the same kind, tile by tile, with nothing in it but sound."""
+    with draft.create() as out, _writing(source, out, shape, codec) as put:
+        for part in parts:
+            put(part.redacted, part.plan.spans)
+
+
+def check_written(
+    tape: Tape, draft: Encoded, plan: RedactionPlan, ends: Sequence[int], *, shape: MediaFormat, codec: Codec
 ) -> None:
-    samples, again = codec.read(written)
-    reread = Sound(samples=samples, rate=again.rate, roles=original.roles[: len(samples)])
-    found = inspect_file(original, reread, plan, lossless=shape.container in _LOSSLESS)
-    if again != shape or not found.passes:
+    """RedactionError unless what was written has the original's shape and length, and nothing that was planned."""
+    written = codec.tape(draft, roles=tape.roles)
+    same = written.format == shape
+    if not same or not all(
+        inspect_file(
+            before.sound, after.sound, clipped(plan, before.span), lossless=shape.container in _LOSSLESS
+        ).passes
+        for before, after in zip(tiles(tape, ends), tiles(written, ends), strict=True)
+    ):
         raise RedactionError(
             "the file could not be rewritten exactly", hint="convert the recording to WAV or FLAC and redact that"
         )
+
+
+@contextmanager
+def _writing(source: Encoded, out: BinaryIO, shape: MediaFormat, codec: Codec) -> Iterator[Put]:
+    match shape.container:
+        case "WAV":
+            with _wav(source, out) as put:
+                yield put
+        case "FLAC":
+            with _flac(source, out) as put:
+                yield put
+        case _:
+            with codec.writer(out, shape) as write:
+                yield lambda redacted, _: write(redacted.samples)
+
+
+@contextmanager
+def _wav(source: Encoded, out: BinaryIO) -> Iterator[Put]:
+    """The file's own bytes, patched."""
+    layout = wav.parse(source.view())
+    size = layout.frames * layout.frame_bytes
+    out.write(wav.head(layout, size))
+    with source.open() as file:
+        sound = Joined(file, layout.data)
+
+        def put(redacted: Sound, spans: Sequence[PlannedSpan]) -> None:
+            own = memoryview(sound.read(redacted.frames * layout.frame_bytes))
+            out.writelines(_parts(own, layout, spans, lambda p: _planned(redacted, p)))
+
+        yield put
+    out.write(wav.padding(size))
+
+
+@contextmanager
+def _flac(source: Encoded, out: BinaryIO) -> Iterator[Put]:
+    """The samples as 32-bit integers, whose upper bits are the file's own; patched and written alike."""
+    with (
+        source.open() as file,
+        soundfile.SoundFile(file) as own,
+        soundfile.SoundFile(out, "w", own.samplerate, own.channels, subtype=own.subtype, format="FLAC") as target,
+    ):
+
+        def put(redacted: Sound, spans: Sequence[PlannedSpan]) -> None:
+            samples = own.read(redacted.frames, dtype="int32", always_2d=True)
+            for p in spans:
+                part = _planned(redacted, p).astype(np.float64)
+                whole = np.clip(np.rint(part * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
+                samples[p.span.start : p.span.end, p.channel] = whole.astype(np.int32)
+            target.write(samples)
+
+        yield put
 
 
 def patched(raw: bytes, spans: Sequence[PlannedSpan], filling: Callable[[PlannedSpan], NDArray[np.float32]]) -> bytes:
@@ -116,17 +184,3 @@ def _coded(samples: NDArray[np.float32], layout: wav.WavLayout) -> bytes:
 
 def _planned(redacted: Sound, planned: PlannedSpan) -> NDArray[np.float32]:
     return redacted.samples[planned.channel, planned.span.start : planned.span.end]
-
-
-def _flac(raw: bytes, redacted: Sound, plan: RedactionPlan) -> bytes:
-    """The samples as 32-bit integers, whose upper bits are the file's own; patched and written alike."""
-    with soundfile.SoundFile(io.BytesIO(raw)) as source:
-        subtype = source.subtype
-        samples = source.read(dtype="int32", always_2d=True)
-    for p in plan.spans:
-        part = _planned(redacted, p).astype(np.float64)
-        whole = np.clip(np.rint(part * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
-        samples[p.span.start : p.span.end, p.channel] = whole.astype(np.int32)
-    out = io.BytesIO()
-    soundfile.write(out, samples, redacted.rate, format="FLAC", subtype=subtype)
-    return out.getvalue()

@@ -7,7 +7,8 @@ step only widens. A finding outside the sound is an error, because ignoring it w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,84 +17,76 @@ from sottovoce.domain.finding import Finding, PlannedSpan, RedactionPlan
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.errors import RedactionError
-from sottovoce.redact.crosstalk import carries, couples, is_copy
-from sottovoce.redact.energy import Envelope, envelope
+from sottovoce.redact.echoes import Piece, echoes_on
+from sottovoce.redact.ground import Ground, ground_of
 from sottovoce.redact.rules import RedactionRules
+from sottovoce.redact.tiles import SoundTape
 
 SNAP_S: Final = 0.3
 """How far outward a pause is looked for. Telephone speech pauses this often, even within numbers."""
 
-_Piece = tuple[int, Span, tuple[Finding, ...]]
-"""A channel, a stretch of it, and what was found there."""
-
 
 def make_plan(findings: Iterable[Finding], *, rules: RedactionRules, sound: Sound) -> RedactionPlan:
+    """As `plan_for`, for a sound in memory."""
+    ground = ground_of(sound)
+    return plan_for(findings, rules=rules, ground=ground, echoes=partial(echoes_on, SoundTape(sound), [ground.frames]))
+
+
+def plan_for(
+    findings: Iterable[Finding],
+    *,
+    rules: RedactionRules,
+    ground: Ground,
+    echoes: Callable[[Sequence[Piece]], list[Piece]],
+) -> RedactionPlan:
     """What is replaced, sorted by start and channel, disjoint within a channel.
 
     RedactionError when a finding names no channel of the sound or lies outside it.
     """
-    levels = envelope(sound)
-    gap = rules.merge_ms * sound.rate // 1000
-    margin = -(-rules.margin_ms * sound.rate // 1000)
-    pieces: list[_Piece] = []
+    gap = rules.merge_ms * ground.rate // 1000
+    margin = -(-rules.margin_ms * ground.rate // 1000)
+    pieces: list[Piece] = []
     for finding in findings:
-        _check(finding, sound)
-        if rules.wants(finding.entity, sound.roles[finding.channel], score=finding.score):
-            wide = finding.span.widened(margin, margin, limit=sound.frames)
-            pieces.append((finding.channel, _snapped(wide, levels, finding.channel, sound), (finding,)))
+        _check(finding, ground)
+        if rules.wants(finding.entity, ground.roles[finding.channel], score=finding.score):
+            wide = finding.span.widened(margin, margin, limit=ground.frames)
+            pieces.append((finding.channel, _snapped(wide, ground, finding.channel), (finding,)))
     pieces = _joined(pieces, gap)
     if rules.crosstalk:
-        pieces = _joined([*pieces, *_echoes(pieces, sound)], gap)
+        pieces = _joined([*pieces, *echoes(pieces)], gap)
     return RedactionPlan(
-        spans=_labelled(pieces), fill=rules.fill, rate=sound.rate, frames=sound.frames, margin_ms=rules.margin_ms
+        spans=_labelled(pieces), fill=rules.fill, rate=ground.rate, frames=ground.frames, margin_ms=rules.margin_ms
     )
 
 
-def _check(finding: Finding, sound: Sound) -> None:
-    if not 0 <= finding.channel < sound.channels or finding.span.start >= sound.frames:
+def _check(finding: Finding, ground: Ground) -> None:
+    if not 0 <= finding.channel < ground.channels or finding.span.start >= ground.frames:
         raise RedactionError(
             f"the detector {finding.detector} found something outside the sound",
             hint="the transcript may be another recording's; nothing was released",
         )
 
 
-def _snapped(span: Span, levels: Envelope, channel: int, sound: Sound) -> Span:
+def _snapped(span: Span, ground: Ground, channel: int) -> Span:
     """Outward to the nearest pause within 300 ms, or to the quietest point where there is none."""
-    reach = round(SNAP_S * sound.rate / levels.frame)
-    first, last = span.start // levels.frame, -(-span.end // levels.frame)
-    before = _steps(levels, channel, range(first, max(-1, first - reach), -1)) if span.start else 0
-    after = _steps(levels, channel, range(last - 1, min(levels.levels.shape[1], last - 1 + reach)))
-    start = min(span.start, (first - before) * levels.frame)
-    end = max(span.end, (last + after) * levels.frame)
-    return Span(max(0, start), min(sound.frames, end))
+    frame = ground.frame
+    reach = round(SNAP_S * ground.rate / frame)
+    first, last = span.start // frame, -(-span.end // frame)
+    before = _steps(ground, channel, range(first, max(-1, first - reach), -1)) if span.start else 0
+    after = _steps(ground, channel, range(last - 1, min(ground.levels.shape[1], last - 1 + reach)))
+    start = min(span.start, (first - before) * frame)
+    end = max(span.end, (last + after) * frame)
+    return Span(max(0, start), min(ground.frames, end))
 
 
-def _steps(levels: Envelope, channel: int, frames: range) -> int:
+def _steps(ground: Ground, channel: int, frames: range) -> int:
     """How many frames outward the cut should move."""
     at = np.fromiter(frames, dtype=np.intp)
-    pauses = np.flatnonzero(levels.quiet(channel)[at])
-    return int(pauses[0]) if len(pauses) else int(np.argmin(levels.levels[channel][at]))
+    pauses = np.flatnonzero(ground.quiet[channel, at])
+    return int(pauses[0]) if len(pauses) else int(np.argmin(ground.levels[channel, at]))
 
 
-def _echoes(pieces: Sequence[_Piece], sound: Sound) -> list[_Piece]:
-    """The same stretches on every other channel that carries them, there or throughout the call.
-
-    Where the other channel is much the louder, what was found is its own speaker's, heard across: it is judged there.
-    """
-    sources = {channel for channel, _, _ in pieces}
-    pairs = {(s, o) for s in sources for o in range(sound.channels) if o != s}
-    coupled = {(s, o) for s, o in pairs if couples(sound, source=s, other=o)}
-    return [
-        (other, span, findings)
-        for channel, span, findings in pieces
-        for source, other in pairs
-        if source == channel
-        and not is_copy(sound, span, source=source, other=other)
-        and ((source, other) in coupled or carries(sound, span, source=source, other=other))
-    ]
-
-
-def _joined(pieces: Sequence[_Piece], gap: int) -> list[_Piece]:
+def _joined(pieces: Sequence[Piece], gap: int) -> list[Piece]:
     """Within each channel, stretches at most `gap` samples apart become one."""
     out: list[tuple[int, Span, dict[Finding, None]]] = []
     for channel, span, findings in sorted(pieces, key=lambda p: (p[0], p[1])):
@@ -106,7 +99,7 @@ def _joined(pieces: Sequence[_Piece], gap: int) -> list[_Piece]:
     return [(channel, span, tuple(findings)) for channel, span, findings in out]
 
 
-def _labelled(pieces: Sequence[_Piece]) -> tuple[PlannedSpan, ...]:
+def _labelled(pieces: Sequence[Piece]) -> tuple[PlannedSpan, ...]:
     """Numbered in the order of the call, by the surest finding of each stretch."""
     seen: Counter[str] = Counter()
     spans = []

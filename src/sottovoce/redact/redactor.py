@@ -7,32 +7,33 @@ reason with codes and counts, and its own words, which may hold speech, go nowhe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Final, TypeVar
+import math
+import sys
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.encoded import Draft, DraftInMemory, Encoded, EncodedBytes
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding, RedactionPlan
 from sottovoce.domain.outcome import Evidence, Passed, Reason, Withheld
 from sottovoce.domain.recording import Admitted, Redacted, Verified
 from sottovoce.domain.sound import MediaFormat, Role, Sound, sound_digest
 from sottovoce.domain.transcript import Transcript
-from sottovoce.errors import HearingError, LanguageUnsupported, RedactionError, SottovoceError
+from sottovoce.errors import DetectionError, RedactionError
 from sottovoce.redact import evidence
-from sottovoce.redact.energy import envelope
-from sottovoce.redact.media import rewrite
-from sottovoce.redact.plan import make_plan
-from sottovoce.redact.protocol import Codec, Ear, Finder, NoiseSource, Transcriber
+from sottovoce.redact.asked import asked
+from sottovoce.redact.ground import Ground, survey
+from sottovoce.redact.hearing import hear, unanswered_s
+from sottovoce.redact.media import check_written, write_parts
+from sottovoce.redact.protocol import Codec, Ear, Finder, LongFinder, NoiseSource, Tape, Transcriber
 from sottovoce.redact.rules import RedactionRules
-from sottovoce.redact.sound import apply_plan
+from sottovoce.redact.settle import Settled, Settler, led_in, moved
+from sottovoce.redact.tiles import TILE_S, SoundTape, tile_frames, tiles
 from sottovoce.redact.transcript import redact_transcript
-from sottovoce.redact.verify import inspect
 
-T = TypeVar("T")
-
-RETRIES: Final = 2
 _AUDIBLE_S: Final = 1.0
 """A channel with more audible sound than this must have words somewhere."""
 _ACCOUNTING: Final = "accounting"
@@ -50,11 +51,13 @@ class Treated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedactedMedia:
-    """One redacted file, for `sottovoce redact`."""
+    """One redacted file; its bytes are here where it was redacted in memory."""
 
-    data: Confidential[bytes] = field(repr=False)
     format: MediaFormat
-    treated: Treated
+    transcript: Transcript
+    plan: RedactionPlan
+    verification: Evidence
+    data: Confidential[bytes] = field(repr=False, default=Confidential(b""))
 
 
 class Redactor:
@@ -68,17 +71,25 @@ class Redactor:
         ears: tuple[Ear, ...],
         noise_source: NoiseSource,
         languages: frozenset[str] = frozenset({"en"}),
+        long_finder: LongFinder | None = None,
+        tile_s: float = TILE_S,
     ) -> None:
-        """`languages` are those the finder knows; a transcript in another is withheld."""
+        """`languages` are those the finder knows; a transcript in another is withheld.
+
+        A recording longer than `tile_s` is heard, cut and checked in tiles where there is a `long_finder`, which
+        must find what `finder` does; otherwise all of it is in memory at once.
+        """
         if not ears:
             raise RedactionError(
                 "verification needs a second ear", hint="give at least one that hears without the transcriber"
             )
         self._transcriber = transcriber
         self._finder = finder
-        self._ears = ears
-        self._noise_source = noise_source
+        self._long_finder = long_finder
+        self._settler = Settler(ears=ears, noise_source=noise_source)
+        self._ears = len(ears)
         self._languages = languages
+        self._tile_s = tile_s if long_finder else math.inf
 
     def redact(self, admitted: Admitted, rules: RedactionRules) -> Passed[Verified] | Withheld:
         """The recording verified, with its map's plan; or withheld with a reason."""
@@ -87,6 +98,46 @@ class Redactor:
             return answer
         redacted = _redacted(admitted, answer.value)
         return Passed(value=_verified(redacted, answer.value.verification), evidence=answer.evidence)
+
+    def treat(self, sound: Sound, rules: RedactionRules, *, language: str | None) -> Passed[Treated] | Withheld:
+        """The whole loop on a sound in memory."""
+        answer = self._settled(SoundTape(sound), rules, language)
+        if isinstance(answer, Withheld):
+            return answer
+        settled, transcript, facts = answer
+        redacted = asked(Reason.REDACTION_FAILED, lambda: _whole(settled))
+        if isinstance(redacted, Withheld):
+            return redacted
+        treated = Treated(sound=redacted, transcript=transcript, plan=settled.plan, verification=facts)
+        return Passed(value=treated, evidence=facts)
+
+    def redact_encoded(
+        self,
+        source: Encoded,
+        draft: Draft | None,
+        rules: RedactionRules,
+        *,
+        codec: Codec,
+        roles: tuple[Role, ...] = (),
+        language: str | None = None,
+    ) -> Passed[RedactedMedia] | Withheld:
+        """One recording written to the draft in its own format, in memory that does not follow its length.
+
+        Without a draft it is planned and listened to, and nothing is written. Roles that do not fit the recording's
+        channels count as none: every channel is then searched for all. Raises MediaError when it cannot be read.
+        A draft is to be thrown away unless the answer is Passed.
+        """
+        tape = codec.tape(source, roles=roles)
+        answer = self._settled(tape, rules, language)
+        if isinstance(answer, Withheld):
+            return answer
+        settled, transcript, facts = answer
+        if draft is not None:
+            written = asked(Reason.REDACTION_FAILED, lambda: _written(settled, source, draft, tape.format, codec))
+            if isinstance(written, Withheld):
+                return written
+        media = RedactedMedia(format=tape.format, transcript=transcript, plan=settled.plan, verification=facts)
+        return Passed(value=media, evidence=facts)
 
     def redact_media(
         self,
@@ -97,123 +148,74 @@ class Redactor:
         roles: tuple[Role, ...] = (),
         language: str | None = None,
     ) -> Passed[RedactedMedia] | Withheld:
-        """One file redacted in its own format. Raises MediaError when it cannot be read.
-
-        Roles that do not fit the file's channels count as none: every channel is then searched for all.
-        """
-        samples, shape = codec.read(data)
-        fitting = roles if len(roles) == shape.channels else (Role.BOTH,) * shape.channels
-        sound = Sound(samples=samples, rate=shape.rate, roles=fitting)
-        answer = self.treat(sound, rules, language=language)
+        """As `redact_encoded`, from memory to memory."""
+        draft = DraftInMemory()
+        answer = self.redact_encoded(EncodedBytes(data), draft, rules, codec=codec, roles=roles, language=language)
         if isinstance(answer, Withheld):
             return answer
-        treated = answer.value
-        written = _asked(
-            Reason.REDACTION_FAILED,
-            lambda: rewrite(data, sound, treated.sound, treated.plan, shape=shape, codec=codec),
-        )
-        if isinstance(written, Withheld):
-            return written
-        return Passed(value=RedactedMedia(data=written, format=shape, treated=treated), evidence=answer.evidence)
+        return replace(answer, value=replace(answer.value, data=draft.data))
 
-    def treat(self, sound: Sound, rules: RedactionRules, *, language: str | None) -> Passed[Treated] | Withheld:
-        """The whole loop on a sound, whatever it came from."""
-        heard = self._hear(sound, language)
+    def _settled(
+        self, tape: Tape, rules: RedactionRules, language: str | None
+    ) -> tuple[Settled, Transcript, Evidence] | Withheld:
+        """Hear, find, plan, cut, listen: a plan that holds, the words without what goes, and the facts."""
+        size = sys.maxsize if math.isinf(self._tile_s) else tile_frames(tape, seconds=self._tile_s)
+        ground, tape = survey(tape, size=size)
+        heard = self._heard(tape, ground, size, language)
         if isinstance(heard, Withheld):
             return heard
-        found = _asked(Reason.DETECTOR_FAILED, lambda: tuple(self._finder.find(sound, heard)))
+        found = asked(Reason.DETECTOR_FAILED, lambda: self._found(tape, ground, size, heard))
         if isinstance(found, Withheld):
             return found
-        return self._settle(sound, heard, (*found, *_unheard(heard)), rules)
+        settled = self._settler.settle(tape, ground, (*found, *_unheard(heard)), rules, size=size)
+        if isinstance(settled, Withheld):
+            return settled
+        transcript = asked(Reason.REDACTION_FAILED, lambda: redact_transcript(heard, settled.plan))
+        if isinstance(transcript, Withheld):
+            return transcript
+        return settled, transcript, evidence.of_treatment(settled.plan, heard, rounds=settled.rounds, ears=self._ears)
 
-    def _hear(self, sound: Sound, language: str | None) -> Transcript | Withheld:
-        heard = _asked(Reason.HEARING_FAILED, lambda: self._transcript(sound, language))
+    def _heard(self, tape: Tape, ground: Ground, size: int, language: str | None) -> Transcript | Withheld:
+        cuts = ground.cuts(size)
+        heard = asked(Reason.HEARING_FAILED, lambda: hear(self._transcriber, tape, ground, cuts, language=language))
         if isinstance(heard, Withheld):
             return heard
         if heard.language.split("-")[0] not in self._languages:
             return Withheld(reason=Reason.LANGUAGE_UNSUPPORTED, evidence={"language": heard.language})
-        if (audible := _unanswered_s(heard, sound)) > _AUDIBLE_S:
+        if (audible := unanswered_s(heard, ground)) > _AUDIBLE_S:
             return Withheld(reason=Reason.TRANSCRIPT_EMPTY, evidence={"audible_ms": round(audible * 1000)})
         return heard
 
-    def _transcript(self, sound: Sound, language: str | None) -> Transcript:
-        heard = self._transcriber.transcribe(sound, language=language)
-        if not _belongs(heard, sound):
-            raise HearingError("the transcript is not this sound's")
-        return heard
-
-    def _settle(
-        self, sound: Sound, heard: Transcript, findings: tuple[Finding, ...], rules: RedactionRules
-    ) -> Passed[Treated] | Withheld:
-        """Cut and listen until nothing is heard, at most three times."""
-        residue: tuple[Finding, ...] = ()
-        for rounds in range(1, RETRIES + 2):
-            findings = (*findings, *residue)
-            cut = _asked(Reason.REDACTION_FAILED, partial(self._cut, sound, findings, rules))
-            if isinstance(cut, Withheld):
-                return cut
-            plan, redacted = cut
-            again = self._listen(redacted, plan, rules)
-            if isinstance(again, Withheld):
-                return again
-            if not again:
-                return self._treated(redacted, heard, plan, rounds)
-            residue = again
-        return Withheld(reason=Reason.RESIDUAL_FOUND, evidence=evidence.of_residue(residue, rounds=RETRIES + 1))
-
-    def _cut(self, sound: Sound, findings: tuple[Finding, ...], rules: RedactionRules) -> tuple[RedactionPlan, Sound]:
-        plan = make_plan(findings, rules=rules, sound=sound)
-        redacted = apply_plan(sound, plan, noise=self._noise_source())
-        if not inspect(sound, redacted, plan).passes:
-            raise RedactionError("the sound does not match its plan")
-        return plan, redacted
-
-    def _listen(self, redacted: Sound, plan: RedactionPlan, rules: RedactionRules) -> tuple[Finding, ...] | Withheld:
-        """What the second ears hear that the rules want gone and the plan does not hold."""
-        heard = _asked(Reason.DETECTOR_FAILED, lambda: [f for ear in self._ears for f in ear.find(redacted)])
-        if isinstance(heard, Withheld):
-            return heard
-        return tuple(f for f in heard if _wanted(f, redacted, rules) and not _planned(f, plan))
-
-    def _treated(
-        self, redacted: Sound, heard: Transcript, plan: RedactionPlan, rounds: int
-    ) -> Passed[Treated] | Withheld:
-        transcript = _asked(Reason.REDACTION_FAILED, lambda: redact_transcript(heard, plan))
-        if isinstance(transcript, Withheld):
-            return transcript
-        facts = evidence.of_treatment(plan, heard, rounds=rounds, ears=len(self._ears))
-        treated = Treated(sound=redacted, transcript=transcript, plan=plan, verification=facts)
-        return Passed(value=treated, evidence=facts)
+    def _found(self, tape: Tape, ground: Ground, size: int, heard: Transcript) -> tuple[Finding, ...]:
+        if isinstance(tape, SoundTape) and (self._long_finder is None or ground.frames <= size):
+            return tuple(self._finder.find(tape.sound, heard))
+        if self._long_finder is None:
+            raise DetectionError("no finder for recordings that are not in memory")
+        listened: dict[Finding, None] = {}
+        before = None
+        for tile in tiles(tape, [c.at for c in ground.cuts(size)]):
+            before = led_in(tile.sound, tile.start, before)
+            listened.update(dict.fromkeys(moved(self._long_finder.listen(before.sound), before)))
+        return tuple(self._long_finder.read(_unsounded(ground), heard, tuple(listened)))
 
 
-def _asked(reason: Reason, question: Callable[[], T]) -> T | Withheld:
-    """The answer, or the reason with the error's code: never its message, which may hold speech."""
-    try:
-        return question()
-    except LanguageUnsupported as error:
-        return Withheld(reason=Reason.LANGUAGE_UNSUPPORTED, evidence={"code": error.code})
-    except SottovoceError as error:
-        return Withheld(reason=reason, evidence={"code": error.code})
-    except Exception as error:  # noqa: BLE001 - the fail-closed boundary: any surprise withholds
-        return Withheld(reason=reason, evidence={"code": "E_UNEXPECTED", "kind": type(error).__name__})
+def _whole(settled: Settled) -> Sound:
+    parts = [part.redacted for part in settled.parts()]
+    if len(parts) == 1:
+        return parts[0]
+    samples = np.concatenate([part.samples for part in parts], axis=1)
+    return Sound(samples=samples, rate=parts[0].rate, roles=parts[0].roles)
 
 
-def _belongs(heard: Transcript, sound: Sound) -> bool:
-    """Whether the transcript can be this sound's: its rate, its channels, and no word beyond its end.
-
-    A last word may end a second late: transcribers pad the sound they hear.
-    """
-    channels = sorted(c.channel for c in heard.channels)
-    words = [w.span for c in heard.channels for w in c.words]
-    late = any(w.start > sound.frames or w.end > sound.frames + sound.rate for w in words)
-    return heard.rate == sound.rate and channels == list(range(sound.channels)) and not late
+def _written(settled: Settled, source: Encoded, draft: Draft, shape: MediaFormat, codec: Codec) -> None:
+    write_parts(settled.parts(), source, draft, shape=shape, codec=codec)
+    check_written(settled.tape, draft, settled.plan, settled.ends, shape=shape, codec=codec)
 
 
-def _unanswered_s(heard: Transcript, sound: Sound) -> float:
-    """Audible seconds of the loudest channel for which the transcriber has neither a word nor a doubt."""
-    levels = envelope(sound)
-    silent = (c.channel for c in heard.channels if not c.words and not c.unheard)
-    return max((levels.audible_s(channel, sound.rate) for channel in silent), default=0.0)
+def _unsounded(ground: Ground) -> Sound:
+    """The recording's shape without its sound, at no cost. A detector that listens to it hears no silence: it fails."""
+    nothing = np.broadcast_to(np.float32(np.nan), (ground.channels, ground.frames))
+    return Sound(samples=nothing, rate=ground.rate, roles=ground.roles)
 
 
 def _unheard(heard: Transcript) -> tuple[Finding, ...]:
@@ -222,17 +224,6 @@ def _unheard(heard: Transcript) -> tuple[Finding, ...]:
         for c in heard.channels
         for span in c.unheard
     )
-
-
-def _wanted(finding: Finding, sound: Sound, rules: RedactionRules) -> bool:
-    """Findings on channels that do not exist stay in, so that the plan refuses them."""
-    known = 0 <= finding.channel < sound.channels
-    return not known or rules.wants(finding.entity, sound.roles[finding.channel], score=finding.score)
-
-
-def _planned(finding: Finding, plan: RedactionPlan) -> bool:
-    """Wholly inside a stretch that was inspected: the ear heard the fill."""
-    return any(p.channel == finding.channel and p.span.contains(finding.span) for p in plan.spans)
 
 
 def _redacted(admitted: Admitted, treated: Treated) -> Redacted:

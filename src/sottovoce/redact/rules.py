@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sottovoce.domain.entities import BUNDLES, FULL_NUMBERS, Entity
-from sottovoce.domain.finding import OF_THE_CALL, Fill
+from sottovoce.domain.finding import OF_THE_CALL, Fill, Finding
 from sottovoce.domain.sound import Role
 from sottovoce.policy.model import Redaction
 
@@ -38,6 +38,11 @@ class RedactionRules:
 
     def wants(self, entity: Entity, role: Role, *, score: float = 1.0) -> bool:
         return entity in self.entities[role] and score >= self.least.get(entity, 0.0)
+
+    def wants_on(self, finding: Finding, roles: tuple[Role, ...]) -> bool:
+        """Whether a finding goes from its channel; one on no channel is wanted, so that the plan refuses it."""
+        known = 0 <= finding.channel < len(roles)
+        return not known or self.wants(finding.entity, roles[finding.channel], score=finding.score)
 
 
 def rules_for(redaction: Redaction, *, queue: str | None = None, category: str | None = None) -> RedactionRules:

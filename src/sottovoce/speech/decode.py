@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from sottovoce.domain import wav
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.encoded import Encoded, EncodedBytes, View
+from sottovoce.domain.joined import Joined
 from sottovoce.domain.sound import MediaFormat
 from sottovoce.errors import TruncatedMedia, UnreadableMedia
 from sottovoce.speech import webm
 from sottovoce.speech.caps import Caps
-from sottovoce.speech.joined import Joined
 from sottovoce.speech.sniff import Kind, check_ogg_ends, sniff
 
 Samples = NDArray[np.float32]

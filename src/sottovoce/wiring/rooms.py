@@ -52,6 +52,7 @@ def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -
     from sottovoce.detect.finder import Finder
     from sottovoce.detect.second_ear import SecondEar
     from sottovoce.redact.redactor import Redactor
+    from sottovoce.wiring.long_calls import compose_long_finder
 
     finder = Finder(detectors=default_detectors(keep_last_four=keep_last_four))
     ears = (SecondEar(), ToneEar())
@@ -62,6 +63,7 @@ def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -
         ears=ears,
         noise_source=noise_source,
         languages=finder.languages & heard,
+        long_finder=compose_long_finder(keep_last_four=keep_last_four),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.consent import LawfulBasis, Purpose
+from sottovoce.domain.encoded import EncodedBytes
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
 from sottovoce.domain.outcome import Passed, Reason, Withheld
@@ -239,20 +240,20 @@ def test_a_file_with_doubts_is_withheld_and_a_bad_file_raises():
     agent = redactor(finds=(finding(4, 6, number=0, entity=Entity.NAME),))
     answer = agent.redact_media(data, RULES, codec=codec, roles=(Role.AGENT,))
     assert isinstance(answer, Passed)
-    assert len(answer.value.treated.plan.spans) == 1
+    assert len(answer.value.plan.spans) == 1
     with pytest.raises(UnreadableMedia):
         redactor().redact_media(Confidential(b"not a sound"), RULES, codec=codec)
 
 
 class ForgetfulCodec(MediaCodec):
-    """Reads the original again, whatever was written."""
+    """Plays the original again, whatever was written."""
 
     def __init__(self, original: Confidential[bytes]) -> None:
         super().__init__()
         self._original = original
 
-    def read(self, data):
-        return super().read(self._original)
+    def tape(self, source, *, roles=()):
+        return super().tape(EncodedBytes(self._original), roles=roles)
 
 
 def test_a_file_that_still_carries_the_number_is_withheld():
@@ -267,7 +268,7 @@ def test_a_file_the_codec_cannot_write_again_is_withheld():
     """An error while writing is a reason, not a file."""
 
     class Unwritable(MediaCodec):
-        def write(self, sound, shape):
+        def writer(self, out, shape):
             raise UnreadableMedia(SECRET)
 
     data = MediaCodec().write(call(), replace(SHAPE, container="OGG", codec="VORBIS"))
@@ -278,7 +279,7 @@ def test_a_file_the_codec_cannot_write_again_is_withheld():
 
 def test_a_sound_that_does_not_match_its_plan_is_withheld(monkeypatch):
     """The redactor believes the samples, not the function that cut them."""
-    monkeypatch.setattr("sottovoce.redact.redactor.apply_plan", lambda sound, plan, *, noise: sound)
+    monkeypatch.setattr("sottovoce.redact.settle.apply_plan", lambda sound, plan, *, noise: sound)
     answer = redactor().redact(admitted(call()), RULES)
     assert isinstance(answer, Withheld)
     assert answer.reason is Reason.REDACTION_FAILED
