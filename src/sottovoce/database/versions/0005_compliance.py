@@ -1,0 +1,42 @@
+"""Events that came in."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "intake_events",
+        sa.Column("sender", sa.String(64), nullable=False),
+        sa.Column("event", sa.String(128), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("job", sa.String(64), nullable=False),
+        sa.Column("received_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("sender", "event", name="pk_intake_events"),
+    )
+    op.create_index("ix_intake_events_received_ms", "intake_events", ["received_ms"])
+    op.create_table(
+        "intake_jobs",
+        sa.Column("subject", sa.String(128), nullable=False),
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("source", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("locator", sa.Text),
+        sa.Column("tokens", sa.JSON, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due_ms", sa.BigInteger, nullable=False),
+        sa.Column("received_ms", sa.BigInteger, nullable=False),
+        sa.Column("changed_ms", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("subject", name="pk_intake_jobs"),
+    )
+    op.create_index("ix_intake_jobs_id", "intake_jobs", ["id"], unique=True)
+    op.create_index("ix_intake_jobs_state", "intake_jobs", ["state", "due_ms"])
