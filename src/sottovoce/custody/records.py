@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 from sottovoce.custody.nodes import object_id, object_node, recording_node
 from sottovoce.custody.rows import Decision, Outcome, StoredObject, moment
 from sottovoce.database.batches import batches
+from sottovoce.database.custody_tables import holds
 from sottovoce.database.tables import commitments, decisions, objects, outcomes, recordings
 from sottovoce.database.tables import lineage as lineage_edges
 from sottovoce.database.upsert import insert_new
@@ -21,6 +22,12 @@ from sottovoce.ledger.commitment import Commitment
 
 PRESENT = "present"
 DELETED = "deleted"
+
+GENERAL = "GENERAL"
+"""The matter of a hold that was placed without one."""
+
+AT_SOURCE = "SOURCE"
+"""The matter of a hold that the source states."""
 
 
 def find_recording(connection: Connection, key: str) -> RowMapping | None:
@@ -46,16 +53,39 @@ def known_recording(connection: Connection, key: str) -> RowMapping:
     return row
 
 
-def hold_recording(connection: Connection, key: str, now_ms: int) -> None:
-    """Places a legal hold; the date of one already there stays."""
+def hold_recording(
+    connection: Connection,
+    key: str,
+    now_ms: int,
+    *,
+    matter: str = GENERAL,
+    why: str = "LEGAL_HOLD",
+    by: str = "registry",
+) -> bool:
+    """Places a legal hold for a matter, and answers whether it was not there; the date of the first one stays."""
+    row = {"matter": matter, "recording": key, "why": why, "placed_by": by, "placed_ms": now_ms}
+    placed = insert_new(connection, holds, row)
+    if not placed:
+        ended = (holds.c.matter == matter) & (holds.c.recording == key) & holds.c.released_ms.is_not(None)
+        again = {**row, "released_by": None, "released_ms": None}
+        placed = connection.execute(update(holds).where(ended).values(**again)).rowcount > 0
     change = update(recordings).where(recordings.c.key == key, recordings.c.legal_hold.is_(False))
     connection.execute(change.values(legal_hold=True, held_since_ms=now_ms))
+    return placed
 
 
-def release_recording(connection: Connection, key: str) -> None:
-    """Lifts a legal hold."""
+def release_recording(
+    connection: Connection, key: str, now_ms: int, *, matter: str | None = None, by: str = "registry"
+) -> bool:
+    """Ends a matter's hold, or every one; True when none is left and the recording is free."""
+    active = (holds.c.recording == key) & holds.c.released_ms.is_(None)
+    ended = active if matter is None else active & (holds.c.matter == matter)
+    connection.execute(update(holds).where(ended).values(released_by=by, released_ms=now_ms))
+    if connection.execute(select(holds.c.matter).where(active).limit(1)).first() is not None:
+        return False
     change = update(recordings).where(recordings.c.key == key)
     connection.execute(change.values(legal_hold=False, held_since_ms=None))
+    return True
 
 
 def decisions_about(key: str, *, line: str | None = None) -> Select[Any]:

@@ -19,6 +19,7 @@ from sottovoce.custody import versions
 from sottovoce.custody.heartbeats import Heartbeats
 from sottovoce.custody.metadata import to_details, to_metadata
 from sottovoce.custody.records import (
+    AT_SOURCE,
     decision_of,
     decisions_about,
     find_recording,
@@ -84,7 +85,7 @@ class Registry(Heartbeats):
             known = find_recording(connection, ref.key)
             insert_or_update(connection, recordings, row, keep=("first_seen_ms", "legal_hold"))
             if metadata.legal_hold:
-                hold_recording(connection, ref.key, self._now())
+                hold_recording(connection, ref.key, self._now(), matter=AT_SOURCE, why="STATED", by=ref.source)
         return known is None
 
     def recall(self, key: str) -> tuple[RecordingRef, RecordingMetadata]:
@@ -113,7 +114,7 @@ class Registry(Heartbeats):
         """Lifts a legal hold."""
         with writing(self._engine) as connection:
             known_recording(connection, key)
-            release_recording(connection, key)
+            release_recording(connection, key, self._now())
             self._ledger.append(connection, entries)
 
     def decide(
