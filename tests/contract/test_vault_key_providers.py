@@ -19,10 +19,12 @@ from sottovoce.kms.aws import AwsKms
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.kms.hsm import Pkcs11Token
 from sottovoce.kms.protocol import KeyProvider, KeyState
+from sottovoce.kms.transit import Transit, by_token
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.kms_aws import REGION, StrictKms
 from sottovoce.testing.kms_honesty import Wrong, wrongs_of
 from sottovoce.testing.kms_softhsm import PIN, hsm_token, softhsm  # noqa: F401 - fixtures
+from sottovoce.testing.kms_transit import ROOT_TOKEN, TransitServer
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -67,8 +69,12 @@ class Made:
         self._running.callback(token.close)
         return token
 
+    def transit(self) -> KeyProvider:
+        vault = self._running.enter_context(TransitServer(clock=clock))
+        return Transit.connect(url=vault.url, sign_in=by_token(Confidential(ROOT_TOKEN)), clock=clock)
 
-HONEST = ["file", "memory", "waiting", "aws", "hsm"]
+
+HONEST = ["file", "memory", "waiting", "aws", "hsm", "transit"]
 LENIENT = ["moto"]
 
 
