@@ -14,6 +14,7 @@ import pytest
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import MediaGone, SottovoceError
 from sottovoce.sandbox.serve import Sandbox
+from sottovoce.sources.bucket import BucketSource
 from sottovoce.sources.capture import media_digest
 from sottovoce.sources.folder import FolderSource
 from sottovoce.sources.genesys.client import GenesysClient
@@ -21,6 +22,7 @@ from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource
 from sottovoce.sources.header import channels_of
 from sottovoce.sources.protocol import HmacTokenizer, Source, Timing, Tokenizer
+from sottovoce.storage.browse import Place, open_place
 from sottovoce.testing.calls import AGENT, call_entry, write_calls, write_tone
 from sottovoce.testing.clock import SteppedClock
 
@@ -57,7 +59,15 @@ def genesys(root: Path, tokenizer: Tokenizer) -> Iterator[Source]:
         client.close()
 
 
-@pytest.fixture(params=[folder, genesys])
+@contextmanager
+def bucket(root: Path, tokenizer: Tokenizer) -> Iterator[Source]:
+    (root / "objects").mkdir()
+    with folder(root / "objects", tokenizer):
+        browser = open_place(Place(url="file:objects"), base=root)
+        yield BucketSource(name="calls", browser=browser, tokenizer=tokenizer, attributes=KEPT)
+
+
+@pytest.fixture(params=[folder, bucket, genesys])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     with request.param(tmp_path, HmacTokenizer(key=Confidential(KEY))) as opened:
         yield opened

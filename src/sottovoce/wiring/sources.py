@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import assert_never
 
+from sottovoce.errors import PolicyError
+from sottovoce.policy.model import BucketSource as BucketPolicy
 from sottovoce.policy.model import FolderSource as FolderPolicy
 from sottovoce.policy.model import GenesysSource as GenesysPolicy
+from sottovoce.policy.model import InboxSource as InboxPolicy
 from sottovoce.policy.model import Policy
+from sottovoce.policy.model import Source as SourcePolicy
 from sottovoce.settings import resolve_secret
+from sottovoce.sources.bucket import BucketSource
 from sottovoce.sources.folder import FolderSource
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource
 from sottovoce.sources.protocol import Source, Timing, Tokenizer
+from sottovoce.storage.browse import Place, open_place
 
 ACCENT_ATTRIBUTE = "accentRegion"
 
 
-def compose_sources(policy: Policy, *, root: Path, tokenizer: Tokenizer) -> dict[str, Source]:
-    """By their names; folders and secret files lie below `root`. Raises WorkspaceError, PolicyError."""
-    return {
-        name: _folder(name, settings, policy, root, tokenizer)
-        if isinstance(settings, FolderPolicy)
-        else _genesys(name, settings, policy, root, tokenizer)
-        for name, settings in policy.sources.items()
-    }
+def compose_sources(
+    policy: Policy, *, root: Path, tokenizer: Tokenizer, inbox: Callable[[str, InboxPolicy], Source] | None = None
+) -> dict[str, Source]:
+    """By their names; folders and secret files lie below `root`, inboxes are made by `inbox`.
+
+    Raises WorkspaceError, PolicyError.
+    """
+
+    def compose(name: str, settings: SourcePolicy) -> Source:
+        match settings:
+            case FolderPolicy():
+                return _folder(name, settings, policy, root, tokenizer)
+            case BucketPolicy():
+                return _bucket(name, settings, policy, root, tokenizer)
+            case GenesysPolicy():
+                return _genesys(name, settings, policy, root, tokenizer)
+            case InboxPolicy():
+                if inbox is None:
+                    raise PolicyError("an inbox is read in its own workspace only")
+                return inbox(name, settings)
+            case _:
+                assert_never(settings)
+
+    return {name: compose(name, settings) for name, settings in policy.sources.items()}
+
+
+def place_of(settings: BucketPolicy | InboxPolicy, *, root: Path) -> Place:
+    """Where a source's objects lie, its secrets resolved. Raises WorkspaceError."""
+    access, secret = settings.access_key, settings.secret_key
+    return Place(
+        url=settings.url,
+        endpoint=settings.endpoint,
+        region=settings.region,
+        access_key=resolve_secret(access, base=root) if access else None,
+        secret_key=resolve_secret(secret, base=root) if secret else None,
+    )
 
 
 def close_sources(sources: Mapping[str, Source]) -> None:
@@ -58,6 +93,18 @@ def _folder(name: str, settings: FolderPolicy, policy: Policy, root: Path, token
         customer_channel=settings.customer_channel,
         attributes=kept_attributes(policy),
         queue_categories=policy.corpus.queue_categories,
+    )
+
+
+def _bucket(name: str, settings: BucketPolicy, policy: Policy, root: Path, tokenizer: Tokenizer) -> BucketSource:
+    return BucketSource(
+        name=name,
+        browser=open_place(place_of(settings, root=root), base=root),
+        tokenizer=tokenizer,
+        customer_channel=settings.customer_channel,
+        attributes=kept_attributes(policy),
+        queue_categories=policy.corpus.queue_categories,
+        max_bytes=settings.max_bytes,
     )
 
 
