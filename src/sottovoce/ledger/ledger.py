@@ -162,7 +162,7 @@ class Ledger:
                 return Verdict(found=Found.BAD_SIGNATURE, size=tree_size(connection))
             if stored != [(size, bytes(root)) for size, root, _ in rows]:
                 return Verdict(found=Found.BAD_SIGNATURE, size=tree_size(connection))
-            verdict = judge(lambda: stored_rows(connection), [*heads, *stored])
+            verdict = judge(lambda: stored_rows(connection), [*heads, *stored], [])
             if verdict.found in {Found.OK, Found.UNSIGNED_TAIL} and not subtrees_stand(connection):
                 return Verdict(found=Found.TAMPERED_NODE, size=verdict.size, signed=verdict.signed)
             return verdict

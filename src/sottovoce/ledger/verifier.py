@@ -2,20 +2,23 @@
 
 This file needs Python 3.11 and `cryptography`, and nothing else of sottovoce: copy it, read it, run it.
 
-    python verifier.py EXPORT_FOLDER|FILE.tlog-proof|CERTIFICATE.note --vkey VKEY [--anchor CHECKPOINT_FILE]
+    python verifier.py EXPORT_FOLDER --key VKEY [--anchor CHECKPOINT_FILE] [--witness VKEY … --quorum K]
+    python verifier.py ENTRY.tlog-proof --key VKEY [--witness VKEY … --quorum K]
+    python verifier.py GROWTH.tlog-consistency --key VKEY --anchor CHECKPOINT_FILE
+    python verifier.py CERTIFICATE.note --key VKEY [--proof ENTRY.tlog-proof | --proof EXPORT_FOLDER]
 
-Standards: RFC 6962 section 2.1 (tree), RFC 9162 section 2.1.3.2 (inclusion), and C2SP signed-note,
-tlog-checkpoint, tlog-tiles and tlog-proof@v1. The exit code says what was found (EXIT_CODES).
+`--key` may be given again for a log whose key was changed. Standards: RFC 6962 (tree, proofs) and C2SP signed-note,
+tlog-checkpoint, -cosignature, -tiles, -proof@v1 and -witness. EXIT_CODES says what was found.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import binascii
 import enum
 import functools
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -42,65 +45,78 @@ class Found(enum.StrEnum):
     BAD_SIGNATURE = "bad signature"
     UNREADABLE = "unreadable"
     TAMPERED_NODE = "tampered node"
+    UNWITNESSED = "too few witnesses"
+    UNPROVED = "not proved"
 
 
+# 0 for ok, 10 to 21 for the others in this order (an unsigned tail is 13); 2 is a wrong call
 EXIT_CODES = {found: 0 if found is Found.OK else 9 + number for number, found in enumerate(Found)}
-"""0 for ok, 10 to 19 for the others in this order; 2 is a wrong call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was found, in a ledger of `size` entries of which checkpoints sign the first `signed`.
-
-    `leaf` is the first entry concerned; for FORKED, the first after the last checkpoint that holds."""
+    """What was found, in a ledger of `size` entries of which checkpoints sign the first `signed`. `leaf` is the first
+    entry concerned (of a fork, after the last checkpoint that holds), `entry` a proof's; `says` replaces counts."""
 
     found: Found
     size: int = 0
     signed: int = 0
     leaf: int | None = None
+    says: str = ""
+    entry: bytes = b""
 
     def __str__(self) -> str:
         at = "" if self.leaf is None else f" {self.leaf}"
-        return f"{self.found}{at}: {self.size} entries, {self.signed} of them signed"
+        return f"{self.found}{at}: " + (self.says or f"{self.size} entries, {self.signed} of them signed")
 
 
 Row = tuple[int, bytes, bytes]  # position, entry, stored leaf hash
 Head = tuple[int, bytes]  # size and root of a checkpoint whose signature holds
 
 
+Vkeys = str | Sequence[str]  # one key of the log, or several, and those of witnesses
+Notes = Sequence[str]  # checkpoints kept elsewhere
+
+
 class RefusedError(Exception):
     """What was handed in does not hold; its one argument says how."""
 
 
-def judge(read: Callable[[], Iterable[Row]], heads: Sequence[Head]) -> Verdict:
-    """Walks the entries once, and a second time when something is wrong, to say what."""
+def judge(read: Callable[[], Iterable[Row]], heads: Sequence[Head], roots: list[bytes]) -> Verdict:
+    """Walks the entries once, and again to say what is wrong. `roots` receives those of full tiles of 256 entries."""
     due: dict[int, set[bytes]] = {}
     for size, root in heads:
         due.setdefault(size, set()).add(root)
-    signed, size, held, peaks = max(due, default=0), 0, 0, list[tuple[int, bytes]]()
-    if due.pop(0, {_fold([])}) != {_fold([])}:
+    signed, size, held, peaks, rows = max(due, default=0), 0, 0, list[bytes](), iter(read())
+    if due.pop(0, {tree_hash([])}) != {tree_hash([])}:
         return Verdict(found=Found.FORKED, signed=signed, leaf=0)
-    for position, data, stored in read():
-        if position != size or number_of(data) != size or leaf_hash(data) != stored:
-            found, leaf = diagnose(rows := list(read()))
-            return Verdict(found=found, size=len(rows), signed=signed, leaf=leaf)
-        _push(peaks, stored)
-        size += 1
-        if size in due:
-            if due[size] != {_fold(peaks)}:
-                return Verdict(found=Found.FORKED, size=size, signed=signed, leaf=held)
-            held = size
-    if size == signed:
-        return Verdict(found=Found.OK, size=size, signed=signed)
-    found = Found.TRUNCATED if size < signed else Found.UNSIGNED_TAIL
-    return Verdict(found=found, size=size, signed=signed, leaf=min(size, signed))
+    while tile := list(itertools.islice(rows, TILE_WIDTH)):
+        for at, (position, data, stored) in enumerate(tile, size):
+            if position != at or number_of(data) != at or leaf_hash(data) != stored:
+                found, leaf = diagnose(every := list(read()))
+                return Verdict(found=found, size=len(every), signed=signed, leaf=leaf)
+        hashes = [stored for _, _, stored in tile]
+        for at in sorted(due.keys() & range(size + 1, size + len(tile) + 1)):
+            root = functools.reduce(
+                lambda right, left: node_hash(left, right), reversed(peaks), tree_hash(hashes[: at - size])
+            )
+            if due[at] != {root}:
+                return Verdict(found=Found.FORKED, size=at, signed=signed, leaf=held)
+            held = at
+        if len(tile) == TILE_WIDTH:
+            roots.append(root := tree_hash(hashes))
+            for _ in range((len(roots) & -len(roots)).bit_length() - 1):
+                root = node_hash(peaks.pop(), root)
+            peaks.append(root)
+        size += len(tile)
+    found = Found.OK if size == signed else Found.TRUNCATED if size < signed else Found.UNSIGNED_TAIL
+    return Verdict(found=found, size=size, signed=signed, leaf=None if size == signed else min(size, signed))
 
 
 def diagnose(rows: Sequence[Row]) -> tuple[Found, int]:
     """What was done to entries that are not what they were, and the first place where it was done.
 
-    An entry says its own number, so moved entries are told from changed ones: a moved entry still
-    hashes to a leaf hash that is stored somewhere, a changed one to none.
+    An entry says its own number, so moved entries are told from changed ones; a moved one hashes to some stored hash.
     """
     stored_hashes, numbers = {stored for _, _, stored in rows}, [number_of(data) for _, data, _ in rows]
     for at, (position, data, _) in enumerate(rows):
@@ -116,12 +132,14 @@ def diagnose(rows: Sequence[Row]) -> tuple[Found, int]:
 
 
 def number_of(data: bytes) -> int | None:
-    """The number an entry says it has, or None when it is not an entry."""
+    """The number an entry says it has, or None when it is not one. The members' order lets us read few of them."""
+    if quick := re.search(rb',"seq":(0|[1-9][0-9]{0,15}),"ts":-?[0-9]{1,16},"v":[0-9]{1,3}}\Z', data[-60:]):
+        return int(quick[1])
     try:
         number = json.loads(data)["seq"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return number if isinstance(number, int) else None
+    return number if type(number) is int else None
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -132,105 +150,146 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _push(peaks: list[tuple[int, bytes]], leaf: bytes) -> None:
-    level, current = 0, leaf
-    while peaks and peaks[-1][0] == level:
-        level, current = level + 1, node_hash(peaks.pop()[1], current)
-    peaks.append((level, current))
+def tree_hash(hashes: Sequence[bytes]) -> bytes:
+    """The root over the hashes of a level (RFC 6962 section 2.1): whoever has no neighbour moves up as it is."""
+    while len(hashes) > 1:
+        pairs = zip(hashes[::2], hashes[1::2], strict=False)
+        hashes = [node_hash(*pair) for pair in pairs] + list(hashes[len(hashes) // 2 * 2 :])
+    return hashes[0] if hashes else hashlib.sha256(b"").digest()
 
 
-def _fold(peaks: Sequence[tuple[int, bytes]]) -> bytes:
-    hashes = [value for _, value in peaks] or [hashlib.sha256(b"").digest()]
-    return functools.reduce(lambda right, left: node_hash(left, right), reversed(hashes))
-
-
-def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    if not 0 <= index < size or any(len(value) != 32 for value in (leaf, root, *proof)):
-        return False
-    node, last, current = index, size - 1, leaf
+def _climb(node: int, last: int, start: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """What the proof makes of `start`, in the tree that it ends and in the whole one; None if it has a wrong length."""
+    small = large = start
     for sibling in proof:
-        if last == 0:
-            return False
+        if not last or len(sibling) != 32:
+            return None
         if node & 1 or node == last:
-            current = node_hash(sibling, current)
+            small, large = node_hash(sibling, small), node_hash(sibling, large)
             while not node & 1 and node:
                 node, last = node >> 1, last >> 1
         else:
-            current = node_hash(current, sibling)
+            large = node_hash(large, sibling)
         node, last = node >> 1, last >> 1
-    return last == 0 and current == root
+    return None if last else (small, large)
 
 
-def open_note(note: str, vkey: str) -> str:
-    """The text of a signed note (c2sp.org/signed-note) that the key signed; raises RefusedError otherwise."""
-    name, key_id, key = _parse_vkey(vkey)
-    text, blank, signatures = note.rpartition("\n\n")
-    if not blank or not re.fullmatch(r"(— \S+ \S+\n)+", signatures):
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    right = 0 <= index < size and len(leaf) == 32
+    return right and (_climb(index, size - 1, leaf, proof) or (b"", b""))[1] == root
+
+
+def verify_consistency(first: int, second: int, proof: Sequence[bytes], old: bytes, new: bytes) -> bool:
+    if not 0 < first <= second or first == second or len(old) != 32:
+        return first == second > 0 and not proof and old == new
+    path = list(proof) if first & (first - 1) else [old, *proof]
+    full = (first & -first).bit_length() - 1  # the levels below are full, and the same in both trees
+    return bool(path) and _climb((first - 1) >> full, (second - 1) >> full, path[0], path[1:]) == (old, new)
+
+
+def open_note(note: str, vkeys: Vkeys) -> str:
+    """The text of a signed note (c2sp.org/signed-note) that one of the keys signed; raises RefusedError otherwise."""
+    return _open(note, vkeys)[0]
+
+
+def open_checkpoint(note: str, vkeys: Vkeys, quorum: int = 0) -> Head:
+    """(size, root) of a checkpoint that the log signed under its own name, and at least `quorum` witnesses."""
+    text, signers = _open(note, vkeys)
+    if (text.partition("\n")[0], True) not in {(name, key[0] == LOG) for name, key in signers}:
+        raise RefusedError(Found.BAD_SIGNATURE)
+    if sum(key[0] != LOG for _, key in signers) < quorum:
+        raise RefusedError(Found.UNWITNESSED)
+    return _head(text)
+
+
+def _head(text: str) -> Head:
+    if not (match := re.fullmatch(r"[^\n]+\n(0|[1-9][0-9]{0,18})\n(\S{44})\n(?:[^\n]+\n)*", text)):
+        raise RefusedError(Found.BAD_SIGNATURE)
+    return int(match[1]), _unbase64(match[2])
+
+
+def _open(note: str, vkeys: Vkeys) -> tuple[str, set[tuple[str, bytes]]]:
+    """The note's text, and which of the keys signed it; one that signed it wrongly refuses it."""
+    known = dict(map(_parse_vkey, [vkeys] if isinstance(vkeys, str) else vkeys))
+    body, _, signatures = note.rpartition("\n\n")
+    lines = re.findall(r"— ([^\s+]+) (\S+)\n", signatures)
+    whole = lines and "".join(f"— {who} {raw}\n" for who, raw in lines) == signatures
+    if not whole or len(lines) > 100 or any(char < " " and char != "\n" for char in note):
         raise RefusedError(Found.UNREADABLE)
-    signed, signers = f"{text}\n", 0
-    for who, encoded in re.findall(r"— (\S+) (\S+)\n", signatures):
-        raw = _unbase64(encoded)
-        if who == name and raw[:4] == key_id:
-            try:
-                Ed25519PublicKey.from_public_bytes(key).verify(raw[4:], signed.encode())
-            except InvalidSignature:
-                raise RefusedError(Found.BAD_SIGNATURE) from None
-            signers += 1
-    if not signers:
+    signed = [(who, raw[:4], raw[4:]) for who, raw in ((who, _unbase64(encoded)) for who, encoded in lines)]
+    found = {(who, known[who, key_id], signature) for who, key_id, signature in signed if (who, key_id) in known}
+    if not any(key[0] == LOG for _, key, _ in found) or not all(_holds(*each, f"{body}\n") for each in found):
         raise RefusedError(Found.BAD_SIGNATURE)
-    return signed
+    return f"{body}\n", {(who, key) for who, key, _ in found}
 
 
-def open_checkpoint(note: str, vkey: str) -> Head:
-    """(size, root) of a signed checkpoint of the log that the key is named after."""
-    lines = open_note(note, vkey).split("\n")
-    if len(lines) < 4 or lines[0] != vkey.partition("+")[0] or not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]):
-        raise RefusedError(Found.BAD_SIGNATURE)
-    return int(lines[1]), _unbase64(lines[2])
+LOG, WITNESS, WITNESS_MLDSA = 1, 4, 6  # types of keys; cosignatures, in Ed25519 or ML-DSA-44, begin with their time
+_KEY_SIZES = {LOG: 32, WITNESS: 32, WITNESS_MLDSA: 1312}
 
 
-def _parse_vkey(vkey: str) -> tuple[str, bytes, bytes]:
+def _parse_vkey(vkey: str) -> tuple[tuple[str, bytes], bytes]:
     name, key_id, encoded = [*vkey.strip().split("+", 2), "", ""][:3]
     raw = _unbase64(encoded)
     expected = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
-    if not name or len(raw) != 33 or raw[:1] != b"\x01" or expected.hex() != key_id:
+    if not name or not raw or _KEY_SIZES.get(raw[0]) != len(raw) - 1 or expected.hex() != key_id:
         raise RefusedError(Found.BAD_SIGNATURE)
-    return name, expected, raw[1:]
+    return (name, expected), raw
+
+
+def _holds(name: str, key: bytes, signature: bytes, text: str) -> bool:
+    time = signature[:8] if key[0] != LOG else b""
+    said = f"cosignature/v1\ntime {int.from_bytes(time)}\n{text}" if key[0] == WITNESS else text
+    try:
+        if key[0] == WITNESS_MLDSA:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+            (size, root), cosigner, origin = _head(text), name.encode(), text.partition("\n")[0].encode()
+            named = len(cosigner).to_bytes(1) + cosigner + time + len(origin).to_bytes(1) + origin
+            message = b"subtree/v1\n\0" + named + bytes(8) + size.to_bytes(8) + root
+            MLDSA44PublicKey.from_public_bytes(key[1:]).verify(signature[8:], message)
+        else:
+            Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature[len(time) :], said.encode())
+    except InvalidSignature:
+        return False
+    return key[0] == LOG or 0 < int.from_bytes(time) < 1 << 63
 
 
 def _unbase64(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise RefusedError(Found.UNREADABLE) from None
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if base64.b64encode(raw).decode() != text:
+        raise RefusedError(Found.UNREADABLE)
+    return raw
 
 
-def verify_export(folder: Path, vkey: str, anchors: Sequence[str] = ()) -> Verdict:
+def verify_export(folder: Path, vkeys: Vkeys, anchors: Notes = (), quorum: int = 0) -> Verdict:
     """Judges an export: every checkpoint signed, every entry where it was, every tile as computed."""
     files = [*sorted(folder.glob("checkpoints/*")), *folder.glob("checkpoint")]
-    notes = [path.read_bytes().decode() for path in files] + list(anchors)
-    if not notes:
-        raise RefusedError(Found.UNREADABLE)
-    verdict = judge(lambda: _rows(folder), [open_checkpoint(note, vkey) for note in notes])
-    if verdict.found in {Found.OK, Found.UNSIGNED_TAIL} and not _tiles_stand(folder, verdict.size):
+    notes = [*anchors, *(path.read_bytes().decode() for path in files)]
+    heads = [open_checkpoint(note, vkeys) for note in notes]
+    open_checkpoint(notes[max(range(len(notes)), key=lambda at: (heads[at][0], at))], vkeys, quorum)
+    roots: list[bytes] = []
+    verdict = judge(lambda: _rows(folder), heads, roots)
+    if verdict.found in {Found.OK, Found.UNSIGNED_TAIL} and not _tiles_stand(folder / "tile", verdict.size, roots):
         return Verdict(found=Found.TAMPERED_NODE, size=verdict.size, signed=verdict.signed)
     return verdict
 
 
 def _rows(folder: Path) -> Iterator[Row]:
     tiles = _tiles(folder / "tile" / "0")
-    for number, bundle in sorted(_tiles(folder / "tile" / "entries").items()):
+    for number, path in sorted(_tiles(folder / "tile" / "entries").items()):
         stored = tiles[number].read_bytes() if number in tiles else b""
-        for offset, data in enumerate(_entries(bundle.read_bytes())):
-            yield number * TILE_WIDTH + offset, data, stored[offset * 32 : offset * 32 + 32]
+        for at, data in enumerate(_entries(path.read_bytes())):
+            yield number * TILE_WIDTH + at, data, stored[at * 32 : at * 32 + 32]
 
 
 def _entries(bundle: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(bundle):
-        end = at + 2 + int.from_bytes(bundle[at : at + 2])
-        yield bundle[at + 2 : end] if end <= len(bundle) else b""
-        at = end
+        start, at = at + 2, at + 2 + int.from_bytes(bundle[at : at + 2])
+        yield bundle[start:at] if at <= len(bundle) else b""
 
 
 def _tiles(level: Path) -> Mapping[int, Path]:
@@ -239,48 +298,83 @@ def _tiles(level: Path) -> Mapping[int, Path]:
     for path in level.rglob("*"):
         match = re.fullmatch(r"((?:x\d{3}/)*\d{3})(?:\.p/(\d{1,3}))?", path.relative_to(level).as_posix())
         if match and path.is_file():
-            number, width = int(re.sub(r"\D", "", match[1])), int(match[2] or TILE_WIDTH)
-            found[number] = max(found.get(number, (0, path)), (width, path))
+            number = int(re.sub(r"\D", "", match[1]))
+            found[number] = max(found.get(number, (0, path)), (int(match[2] or TILE_WIDTH), path))
     return {number: path for number, (_, path) in found.items()}
 
 
-def _tiles_stand(folder: Path, size: int) -> bool:
-    hashes, level = [stored for _, _, stored in _rows(folder)], 0
+def _tiles_stand(tiles: Path, size: int, hashes: Sequence[bytes]) -> bool:
+    """True when every file of tiles holds what the entries make; `hashes` are the roots of level 0's full tiles."""
+    widths, level = sum(path.stat().st_size for path in _tiles(tiles / "0").values()), 1
     while hashes:
-        stored = b"".join(path.read_bytes() for _, path in sorted(_tiles(folder / "tile" / str(level)).items()))
+        stored = b"".join(path.read_bytes() for _, path in sorted(_tiles(tiles / str(level)).items()))
         if stored != b"".join(hashes) or len(hashes) != size >> (8 * level):
             return False
-        hashes = hashes[: len(hashes) // TILE_WIDTH * TILE_WIDTH]
-        for _ in range(TILE_WIDTH.bit_length() - 1):
-            hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=True)]
-        level += 1
-    return not (folder / "tile" / str(level)).exists()
+        full = len(hashes) // TILE_WIDTH * TILE_WIDTH
+        hashes, level = [tree_hash(hashes[at : at + TILE_WIDTH]) for at in range(0, full, TILE_WIDTH)], level + 1
+    return widths == 32 * size and not (tiles / str(level)).exists() and all(map(_begins, tiles.rglob("*.p/*")))
 
 
-def verify_proof(text: str, vkey: str) -> Verdict:
+def _begins(partial: Path) -> bool:
+    """True when a partial file is how its tile began: other readers may have been given that one."""
+    part, full = partial.read_bytes(), partial.parent.with_suffix("")
+    whole = full if full.exists() else max(partial.parent.iterdir(), key=lambda other: int(other.name))
+    size = sum(len(entry) + 2 for entry in itertools.islice(_entries(part), int(partial.name)))
+    return whole.read_bytes().startswith(part) and (len(part) == 32 * int(partial.name) or len(part) == size)
+
+
+def verify_proof(text: str, vkeys: Vkeys, quorum: int = 0) -> Verdict:
     """Judges a proof (c2sp.org/tlog-proof@v1) whose extra data is the entry itself."""
     head, blank, note = text.partition("\n\n")
-    match = re.fullmatch(PROOF_HEADER + r"\nextra (\S+)\nindex (0|[1-9]\d{0,18})((?:\n\S+)*)", head)
+    match = re.fullmatch(PROOF_HEADER + r"\nextra (\S+)\nindex (0|[1-9][0-9]{0,18})((?:\n\S+){0,63})", head)
     if not blank or match is None:
         raise RefusedError(Found.UNREADABLE)
-    size, root = open_checkpoint(note, vkey)
-    proof, index = [_unbase64(line) for line in match[3].split()], int(match[2])
-    held = verify_inclusion(leaf_hash(_unbase64(match[1])), index, size, proof, root)
-    return Verdict(found=Found.OK if held else Found.TAMPERED, size=size, signed=size, leaf=index)
+    (size, root), entry, index = open_checkpoint(note, vkeys, quorum), _unbase64(match[1]), int(match[2])
+    held = verify_inclusion(leaf_hash(entry), index, size, [_unbase64(line) for line in match[3].split()], root)
+    return Verdict(found=Found.OK if held else Found.TAMPERED, size=size, signed=size, leaf=index, entry=entry)
 
 
-def verify(path: Path, vkey: str, anchors: Sequence[str] = ()) -> Verdict:
-    """Judges whatever the path leads to: an export folder, a proof, or a certificate (a note with one line of JSON)."""
+def verify_growth(text: str, vkeys: Vkeys, anchors: Notes, quorum: int = 0) -> Verdict:
+    """Judges a consistency proof (the body of a C2SP add-checkpoint) from a checkpoint kept elsewhere."""
+    head, blank, note = text.partition("\n\n")
+    match = re.fullmatch(r"old (0|[1-9][0-9]{0,18})((?:\n\S+){0,63})", head)
+    if not blank or match is None or not anchors:
+        raise RefusedError(Found.UNREADABLE)
+    (size, root), old = open_checkpoint(note, vkeys, quorum), int(match[1])
+    proof, before = [_unbase64(line) for line in match[2].split()], [open_checkpoint(each, vkeys) for each in anchors]
+    held = all(at == old and verify_consistency(at, size, proof, was, root) for at, was in before)
+    return Verdict(found=Found.OK if held else Found.FORKED, size=size, signed=size, leaf=old)
+
+
+def verify_certificate(note: str, vkeys: Vkeys, proofs: Sequence[Path] = ()) -> Verdict:
+    """Judges an erasure certificate. With proofs, or an export: each entry it names must be shown, and say its id."""
+    header, line, end = open_note(note, vkeys).split("\n")
+    if header != CERTIFICATE_HEADER or end:
+        raise RefusedError(Found.UNREADABLE)
+    content, shown = json.loads(line), set()
+    for path in proofs:
+        if (verdict := verify(path, vkeys)).found != Found.OK:
+            return verdict
+        rows = _rows(path) if path.is_dir() else [(verdict.leaf or 0, verdict.entry, b"")]
+        said = f'"erasure":"{content["id"]}"'.encode()
+        shown |= {seq for seq, data, _ in rows if seq in content["ledger"] and said in data}
+    says = f"certificate of {content['recordings']} recordings, {len(shown)} of {len(content['ledger'])} entries shown"
+    return Verdict(found=Found.UNPROVED if proofs and shown != set(content["ledger"]) else Found.OK, says=says)
+
+
+def verify(path: Path, vkeys: Vkeys, anchors: Notes = (), proofs: Sequence[Path] = (), quorum: int = 0) -> Verdict:
+    """Judges whatever the path leads to: an export folder, a proof, a consistency proof or a certificate."""
     try:
         if path.is_dir():
-            return verify_export(path, vkey, anchors)
+            return verify_export(path, vkeys, anchors, quorum)
         if (text := path.read_bytes().decode()).startswith(PROOF_HEADER):
-            return verify_proof(text, vkey)
-        lines = open_note(text, vkey).split("\n")
-        return Verdict(found=Found.OK if lines[0] == CERTIFICATE_HEADER and len(lines) == 3 else Found.UNREADABLE)
+            return verify_proof(text, vkeys, quorum)
+        if text.startswith("old "):
+            return verify_growth(text, vkeys, anchors, quorum)
+        return verify_certificate(text, vkeys, proofs)
     except RefusedError as refused:
         return Verdict(found=refused.args[0])
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return Verdict(found=Found.UNREADABLE)
 
 
@@ -288,10 +382,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the verdict and returns the exit code."""
     parser = argparse.ArgumentParser(description="Verify a sottovoce ledger export, proof or certificate offline.")
     parser.add_argument("path", type=Path)
-    parser.add_argument("--vkey", required=True, help="the log's published verifier key")
+    parser.add_argument("--key", "--vkey", action="append", required=True, help="a published key of the log")
     parser.add_argument("--anchor", type=Path, action="append", default=[], help="a checkpoint kept elsewhere")
+    parser.add_argument("--witness", action="append", default=[], help="a witness's published key")
+    parser.add_argument("--quorum", type=int, help="how many witnesses must have cosigned; all that are given")
+    parser.add_argument("--proof", type=Path, action="append", default=[], help="shows a certificate's entries")
     chosen = parser.parse_args(arguments)
-    verdict = verify(chosen.path, chosen.vkey, [path.read_text(encoding="utf-8") for path in chosen.anchor])
+    quorum = len(chosen.witness) if chosen.quorum is None else chosen.quorum
+    anchors = [path.read_text(encoding="utf-8") if path.is_file() else "" for path in chosen.anchor]
+    verdict = verify(chosen.path, chosen.key + chosen.witness, anchors, chosen.proof, quorum)
     print(verdict)  # noqa: T201 - this file is a program of its own
     return EXIT_CODES[verdict.found]
 
