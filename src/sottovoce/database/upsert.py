@@ -18,6 +18,13 @@ def insert_new(connection: Connection, table: Table, values: Values) -> bool:
     return connection.execute(statement.returning(*key)).first() is not None
 
 
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Inserts those rows whose primary key is not there yet."""
+    if rows:
+        key = list(table.primary_key.columns)
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(index_elements=key), list(rows))
+
+
 def insert_or_update(connection: Connection, table: Table, values: Values, *, keep: Sequence[str] = ()) -> None:
     """Inserts the row, or brings the row of that primary key up to date, but for the columns to keep."""
     key = [column.name for column in table.primary_key.columns]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,102 +21,17 @@ from sottovoce.database.engine import reading, writing
 from sottovoce.database.tables import commitments, corpus_identities
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus
-from sottovoce.errors import KeyUnavailable, ObjectLocked, RecordingErased, StorageError, VaultError
+from sottovoce.errors import RecordingErased
 from sottovoce.ledger import verifier
-from sottovoce.ledger.commitment import Commitment, commit_to, opens
+from sottovoce.ledger.commitment import Commitment, opens
 from sottovoce.ledger.entry import Action
 from sottovoce.ledger.ledger import Ledger
-from sottovoce.ledger.note import Signer
 from sottovoce.ledger.verifier import Found
+from sottovoce.testing.custody import MemoryVault
 
 LINE = "corpus"
 WHO: dict[str, str] = {"requested_by": "officer-1", "why": "ART17"}
 Make = Callable[..., Any]
-
-
-@dataclass
-class MemoryVault:
-    """Keys and objects in memory; fails for what it is told to fail for."""
-
-    keys: set[str] = field(default_factory=set)
-    objects: set[str] = field(default_factory=set)
-    failing: set[str] = field(default_factory=set)
-    locked: set[str] = field(default_factory=set)
-
-    def shred(self, rid: str) -> None:
-        if rid in self.failing:
-            raise KeyUnavailable("the key service does not answer")
-        self.keys.discard(rid)
-
-    def shred_all(self, rids: Iterable[str]) -> list[Any]:
-        for rid in rids:
-            self.shred(rid)
-        return []
-
-    def delete_all(self, names: Iterable[str]) -> dict[str, VaultError]:
-        wanted = set(names)
-        self.objects -= wanted - self.failing - self.locked
-        failed: dict[str, VaultError] = {name: StorageError("no answer") for name in wanted & self.failing}
-        return failed | {name: ObjectLocked("locked") for name in wanted & self.locked}
-
-
-@pytest.fixture
-def vault() -> MemoryVault:
-    return MemoryVault()
-
-
-@pytest.fixture
-def eraser(registry: Registry, ledger: Ledger, vault: MemoryVault, signer: Signer, clock: Make) -> Eraser:
-    ids = iter(f"erasure-{number}" for number in range(9))
-    return Eraser(
-        registry=registry,
-        ledger=ledger,
-        shredder=vault,
-        ciphertext=vault,
-        signer=signer,
-        clock=clock,
-        ids=lambda: next(ids),
-        random=lambda size: b"r" * size,
-    )
-
-
-@pytest.fixture
-def three(
-    registry: Registry, vault: MemoryVault, a_recording: Make, a_sealed: Make, an_entry: Make, clock: Make
-) -> list[str]:
-    """Recordings 1 and 2 of one customer and 3 of another, all of them sealed and in a corpus version."""
-    keys, samples = [], []
-    for number in (1, 2, 3):
-        token = "PLANTED-TOKEN" if number < 3 else "other"
-        ref, metadata = a_recording(number, customer_token=token, conversation_id=f"PLANTED-{number}")
-        registry.remember(ref, metadata)
-        sealed = a_sealed(number)
-        made = commit_to(Confidential({"c": f"PLANTED-{number}"}), random=lambda size, n=number: bytes([n]) * size)
-        registry.conclude(
-            LINE,
-            ref.key,
-            OutcomeStatus.SEALED,
-            sealed=sealed,
-            facts={"spans": 1},
-            entries=[an_entry()],
-            commitments=[made],
-        )
-        vault.keys.add(ref.key)
-        vault.objects |= {each.location for each in sealed.objects}
-        keys.append(ref.key)
-        samples.append(
-            CorpusSample(
-                corpus_id=f"s{number}",
-                recording=ref.key,
-                split="train",
-                released={"captureYear": 2026},
-                location=sealed.objects[0].location,
-            )
-        )
-    registry.record_version(
-        CorpusVersion(version="corpus@1", root="ab" * 32, manifest_digest="cd" * 32, created_at=clock()), samples
-    )
-    return keys
 
 
 def test_everything_made_from_a_conversation_goes(
