@@ -259,15 +259,31 @@ AnyKeys = FileKeys | AwsKmsKeys | Pkcs11Keys | TransitKeys | GcpKmsKeys | AzureK
 Keys = Annotated[Annotated[AnyKeys, Field(discriminator="provider")], BeforeValidator(_file_by_default)]
 
 
+class ObjectLock(Strict):
+    """S3 Object Lock on everything sealed: what is written cannot be deleted before `days` have passed."""
+
+    mode: Literal["governance", "compliance"]
+    days: Annotated[int, Field(ge=1, le=36_500)]
+
+
 class Storage(Strict):
     url: str = "file:objects"
-    """`file:` (relative to the workspace) or `s3://bucket/prefix`."""
+    """`file:` (relative to the workspace), `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`."""
     endpoint: str | None = None
     region: str | None = None
     access_key: SecretRef | None = None
     secret_key: SecretRef | None = None
+    account: str | None = None
+    """Azure: the storage account."""
+    credentials: SecretRef | None = None
+    """Google: a service account's key, as JSON. Azure: the account's key."""
     kms_key: str | None = None
     """Amazon S3 only: the KMS key for server-side encryption (SSE-KMS), beside our own sealing."""
+    object_lock: ObjectLock | None = None
+    """Amazon S3 only."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 3
+    timeout_s: Annotated[int, Field(ge=1, le=600)] = 60
+    """For one request, and for all its retries together."""
 
 
 DutyName = Literal["PCI_DSS", "GDPR", "MIFID_II", "FINRA", "SEC_17A4", "HIPAA"]
@@ -407,6 +423,29 @@ class Database(Strict):
     """The key store's own database: keep its backups short and apart from every other's."""
 
 
+class Sender(Strict):
+    """Who may send events, and how they sign. Several secrets let one be rotated without a gap."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    scheme: Literal["standard", "github", "open-messaging", "audiohook"] = "standard"
+    secrets: tuple[SecretRef, ...] = ()
+    public_keys: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")], ...] = ()
+    """Ed25519 keys in base64, for `v1a` signatures of Standard Webhooks."""
+    api_key: str | None = None
+    """AudioHook only: the API key that goes with the secret."""
+
+
+class Intake(Strict):
+    """Where events about recordings come in; closed until a sender is named."""
+
+    source: str | None = None
+    """The source that events are about, by its name in `sources`."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8780
+    tolerance_seconds: Annotated[int, Field(ge=30, le=900)] = 300
+    senders: tuple[Sender, ...] = ()
+
+
 class Policy(Strict):
     """The whole file. `version` is its own; `digest` (see load.py) goes into every ledger entry."""
 
@@ -430,3 +469,4 @@ class Policy(Strict):
     openlineage: OpenLineage = OpenLineage()
     access: Access = Access()
     models: Models = Models()
+    intake: Intake = Intake()

@@ -210,20 +210,48 @@ def _inboxes(policy: Policy) -> Iterator[Flaw]:
             )
 
 
+_STORAGE_KEYS = {
+    "file": frozenset[str](),
+    "s3": frozenset({"endpoint", "region", "access_key", "secret_key", "kms_key", "object_lock"}),
+    "gs": frozenset({"endpoint", "credentials"}),
+    "az": frozenset({"endpoint", "account", "credentials"}),
+}
+"""What belongs to each kind of store; one that is given for another says something that will not happen."""
+
+
 def _storage(policy: Policy) -> Iterator[Flaw]:
     store = policy.storage
-    if not store.url.startswith(("file:", "s3://")):
+    kind, _, place = store.url.partition(":")
+    if kind not in _STORAGE_KEYS or not place.strip("/") or (kind != "file" and not place.startswith("//")):
         yield Flaw(
             path=("storage", "url"),
             message="this kind of storage is not known",
-            hint="write `file:objects` or `s3://bucket/prefix`",
+            hint="write `file:objects`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`",
         )
+        return
+    for name in ("endpoint", "region", "access_key", "secret_key", "account", "credentials", "kms_key", "object_lock"):
+        if getattr(store, name) is not None and name not in _STORAGE_KEYS[kind]:
+            yield Flaw(
+                path=("storage", name),
+                message=f"`{name}` means nothing for `{kind}:` storage",
+                hint=f"leave it out, or choose a store that has it: {_with_key(name)}",
+            )
     if (store.access_key is None) != (store.secret_key is None):
         yield Flaw(
             path=("storage",),
             message="`access_key` and `secret_key` belong together",
             hint="give both, or neither for the machine's own role",
         )
+    if kind == "az" and store.credentials is not None and store.account is None:
+        yield Flaw(
+            path=("storage",),
+            message="`credentials` needs the storage account it belongs to",
+            hint="add `account: name-of-the-account`",
+        )
+
+
+def _with_key(name: str) -> str:
+    return ", ".join(f"`{kind}:`" for kind, keys in _STORAGE_KEYS.items() if name in keys)
 
 
 def _databases(policy: Policy) -> Iterator[Flaw]:

@@ -85,7 +85,7 @@ keys:
   passphrase: env:SOTTOVOCE_PASSPHRASE
 
 storage:
-  url: file:objects             # below the workspace, or s3://bucket/prefix
+  url: file:objects             # below the workspace, or s3://, gs:// or az://bucket/prefix
 
 database:
   url: sqlite:registry.sqlite
