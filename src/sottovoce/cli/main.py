@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 policy, 4 workspace, 5 media, 6 models and hearing,
 7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused, 12 a
-wrong truth file. Errors are one line and a hint; tracebacks, which could quote speech, are not printed.
+wrong truth file, 15 events. Errors are one line and a hint; tracebacks, which could quote speech, are not printed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sottovoce.cli import (
     erase,
     files,
     init,
+    intake,
     ledger,
     lineage,
     plan,
@@ -58,6 +59,7 @@ app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
 app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(intake.app, name="intake")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(conformance.app, name="conformance")

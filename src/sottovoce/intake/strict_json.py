@@ -37,6 +37,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 def _check_depth(text: str) -> None:
     """Brackets outside strings, counted; a lone quote or escape is the parser's to refuse."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth, quoted, escaped = 0, False, False
     for character in text:
         if quoted:

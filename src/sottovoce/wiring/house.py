@@ -27,6 +27,8 @@ from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import WorkspaceError
+from sottovoce.intake.desk import Desk
+from sottovoce.intake.door import Door
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import VerifierKey
@@ -48,6 +50,7 @@ from sottovoce.storage.open_store import open_store
 from sottovoce.storage.protocol import ObjectStore
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import Vault
+from sottovoce.wiring.intake import compose_desk, compose_door
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
 from sottovoce.wiring.workspace import origin_of, utc_now
@@ -252,6 +255,16 @@ class House:
     def reopen_quarantined(self) -> int:
         """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""
         return reopen_quarantined(self.concluder(), self.line)
+
+    # events
+
+    @cached_property
+    def desk(self) -> Desk:
+        return compose_desk(self._database, clock=self.clock)
+
+    @cached_property
+    def door(self) -> Door:
+        return compose_door(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
 
     # the corridor
 

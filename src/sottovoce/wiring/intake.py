@@ -1,0 +1,88 @@
+"""The intake composed from the policy: its senders, the pseudonyms it writes, its desk and its clerk."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.errors import PolicyError
+from sottovoce.intake.desk import Desk
+from sottovoce.intake.door import Door
+from sottovoce.intake.message_signatures import AudioHookSigned
+from sottovoce.intake.protocol import Verifier
+from sottovoce.intake.signatures import BodySigned, StandardWebhooks, standard_secret
+from sottovoce.policy.model import Policy, Sender
+from sottovoce.settings import resolve_secret
+from sottovoce.sources.protocol import Tokenizer, customer_token, recording_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePseudonyms:
+    """The same tokens and keys that the source itself gives to what it finds."""
+
+    tokenizer: Tokenizer
+    source: str
+
+    def person(self, kind: str, value: str) -> str | None:
+        if kind == "customer":
+            return customer_token(self.tokenizer, value)
+        return self.tokenizer.token(kind, value.strip().lower())
+
+    def recording(self, conversation_id: str, recording_id: str) -> str:
+        return recording_key(self.tokenizer, self.source, conversation_id, recording_id)
+
+    def conversation(self, conversation_id: str) -> str:
+        return self.tokenizer.token("conversation", f"{self.source}/{conversation_id}")
+
+
+def compose_desk(engine: Engine, *, clock: Callable[[], datetime]) -> Desk:
+    return Desk(engine=engine, clock=clock, ids=lambda: str(uuid.uuid4()))
+
+
+def compose_door(policy: Policy, *, root: Path, tokenizer: Tokenizer, clock: Callable[[], datetime]) -> Door:
+    """Raises PolicyError where the intake has no sender or names no source, WorkspaceError without its secrets."""
+    intake = policy.intake
+    if intake.source is None or intake.source not in policy.sources:
+        raise PolicyError("intake.source names no source", hint="one of: " + ", ".join(policy.sources))
+    if not intake.senders:
+        raise PolicyError("intake.senders is empty", hint="name who may send events, and how they sign")
+    tolerance = timedelta(seconds=intake.tolerance_seconds)
+    return Door(
+        verifiers=[_verifier(sender, root=root, tolerance=tolerance) for sender in intake.senders],
+        pseudonyms=SourcePseudonyms(tokenizer=tokenizer, source=intake.source),
+        source=intake.source,
+        clock=clock,
+    )
+
+
+def _verifier(sender: Sender, *, root: Path, tolerance: timedelta) -> Verifier:
+    secrets = [resolve_secret(reference, base=root) for reference in sender.secrets]
+    try:
+        return _of_scheme(sender, secrets, tolerance)
+    except ValueError:
+        hint = "a whsec_ secret has 24 to 64 bytes in base64, others at least 16"
+        raise PolicyError(f"the secrets of the sender {sender.name} do not fit its scheme", hint=hint) from None
+
+
+def _of_scheme(sender: Sender, secrets: list[Confidential[str]], tolerance: timedelta) -> Verifier:
+    raw = [Confidential(secret.reveal().encode()) for secret in secrets]
+    match sender.scheme:
+        case "standard":
+            if not secrets and not sender.public_keys:
+                raise ValueError
+            keys = [base64.b64decode(key, validate=True) for key in sender.public_keys]
+            shared = [standard_secret(secret) for secret in secrets]
+            return StandardWebhooks(sender=sender.name, secrets=shared, public_keys=keys, tolerance=tolerance)
+        case "audiohook":
+            if sender.api_key is None or len(secrets) != 1:
+                raise ValueError
+            return AudioHookSigned(sender=sender.name, keys={sender.api_key: standard_secret(secrets[0])})
+        case scheme:
+            return BodySigned(sender=sender.name, secrets=raw, base64_marks=scheme == "open-messaging")
