@@ -16,12 +16,16 @@ import pytest
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, SealBroken
 from sottovoce.kms.aws import AwsKms
+from sottovoce.kms.azure import AzureKeyVault
 from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.kms.gcp import GcpKms
 from sottovoce.kms.hsm import Pkcs11Token
 from sottovoce.kms.protocol import KeyProvider, KeyState
 from sottovoce.kms.transit import Transit, by_token
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.kms_aws import REGION, StrictKms
+from sottovoce.testing.kms_azure import AnyToken, AzureServer
+from sottovoce.testing.kms_gcp import KEY_RING, GcpServer
 from sottovoce.testing.kms_honesty import Wrong, wrongs_of
 from sottovoce.testing.kms_softhsm import PIN, hsm_token, softhsm  # noqa: F401 - fixtures
 from sottovoce.testing.kms_transit import ROOT_TOKEN, TransitServer
@@ -73,8 +77,26 @@ class Made:
         vault = self._running.enter_context(TransitServer(clock=clock))
         return Transit.connect(url=vault.url, sign_in=by_token(Confidential(ROOT_TOKEN)), clock=clock)
 
+    def gcp(self) -> KeyProvider:
+        service = self._running.enter_context(GcpServer(clock=clock))
+        return GcpKms.connect(endpoint=service.url, key_ring=KEY_RING, clock=clock)
 
-HONEST = ["file", "memory", "waiting", "aws", "hsm", "transit"]
+    def azure(self) -> KeyProvider:
+        return self._azure("rsa")
+
+    def azure_hsm(self) -> KeyProvider:
+        return self._azure("oct-hsm")
+
+    def _azure(self, kind: str) -> KeyProvider:
+        vault = self._running.enter_context(AzureServer(clock=clock, folder=self._folder))
+        provider = AzureKeyVault.connect(
+            url=vault.url, credential=AnyToken(), clock=clock, kind=kind, ca=vault.ca, verify_challenge_resource=False
+        )
+        provider._rsa_bits = 2048
+        return provider
+
+
+HONEST = ["file", "memory", "waiting", "aws", "hsm", "transit", "gcp", "azure", "azure_hsm"]
 LENIENT = ["moto"]
 
 
