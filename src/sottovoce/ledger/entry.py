@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sottovoce.domain.outcome import Evidence, Fact
@@ -138,7 +139,7 @@ class Entry:
     def encode(self, seq: int) -> bytes:
         """The leaf's bytes, with the entry's number in the ledger: RFC 8785, at most 64 KiB."""
         members = {key: value for key, value in self._members(seq).items() if value is not None}
-        data = json.dumps(members, sort_keys=True, separators=(",", ":")).encode("ascii")
+        data = _CANONICAL.encode(members).encode("ascii")
         if len(data) > MAX_BYTES:
             raise EntryRefused("the entry is larger than 64 KiB")
         return data
@@ -171,6 +172,7 @@ class Entry:
         }
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _OPTIONAL = ("object", "line", "purpose", "outcome", "policy", "commit")
 _NAME = re.compile(r"[a-z][a-zA-Z0-9_]{0,47}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,255}(@v?[0-9][0-9.]{0,11})?")
@@ -181,11 +183,24 @@ _DIGITS = re.compile(rf"(?:\d[.+-]?){{{MAX_DIGIT_RUN + 1},}}")
 
 def is_code(value: object) -> bool:
     """True for codes, digests, opaque ids and dates; false for whatever could be said of a person."""
-    if not isinstance(value, str) or not _CODE.fullmatch(value):
+    if not isinstance(value, str):
         return False
+    try:
+        _checked(value)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _checked(value: str) -> None:
+    """Raises ValueError unless the value is a code: only what is answered is remembered, never a refused value."""
+    if not _CODE.fullmatch(value):
+        raise ValueError
     if not _DIGITS.search(value) or _DATE.fullmatch(value):
-        return True
-    return all(_OPAQUE.fullmatch(part) or not _DIGITS.search(part) for part in re.split(r"[:/_@]", value))
+        return
+    if not all(_OPAQUE.fullmatch(part) or not _DIGITS.search(part) for part in re.split(r"[:/_@]", value)):
+        raise ValueError
 
 
 def check_facts(facts: Mapping[str, Fact]) -> None:

@@ -1,16 +1,17 @@
 """The Merkle tree as rows: appends leaves, and answers for roots and proofs in O(log n) rows.
 
 Leaves are numbered from 0 without gaps. Beside each leaf stand the full subtrees it completed, so that
-no answer reads more than the few subtrees a range consists of.
+no answer reads more than the few subtrees a range consists of, and all of them in one question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Table, func, select, text
 
 from sottovoce.database.tables import ledger_leaves, ledger_nodes
 from sottovoce.errors import LedgerTampered
@@ -55,15 +56,14 @@ def append_leaves(connection: Connection, start: int, leaves: Sequence[Leaf]) ->
     """Writes the leaves after the first `start`, with every subtree that they complete."""
     whole = subtrees(0, start)
     peaks = [(level, value) for (_, level), value in zip(whole, _hashes(connection, whole), strict=True)]
-    leaf_rows, node_rows = [], []
+    leaf_rows: list[tuple[Any, ...]] = []
+    node_rows: list[tuple[Any, ...]] = []
     for seq, leaf in enumerate(leaves, start):
         hashed = leaf_hash(leaf.data)
-        leaf_rows.append({"seq": seq, "object": leaf.object, "data": leaf.data, "leaf_hash": hashed})
-        for (last, level), value in grow(peaks, seq, hashed):
-            node_rows.append({"seq": last, "level": level, "hash": value})
-    connection.execute(insert(ledger_leaves), leaf_rows)
-    if node_rows:
-        connection.execute(insert(ledger_nodes), node_rows)
+        leaf_rows.append((seq, leaf.object, leaf.data, hashed))
+        node_rows += [(last, level, value) for (last, level), value in grow(peaks, seq, hashed)]
+    _insert(connection, ledger_leaves, leaf_rows)
+    _insert(connection, ledger_nodes, node_rows)
 
 
 def root_at(connection: Connection, size: int) -> bytes:
@@ -81,14 +81,17 @@ def consistency_at(connection: Connection, first: int, second: int) -> tuple[byt
     return _proof(connection, consistency_ranges(first, second))
 
 
-def stored_rows(connection: Connection) -> Iterator[tuple[int, bytes, bytes]]:
-    """(number, entry, stored leaf hash) of every leaf in order, read in chunks.
+def stored_rows(connection: Connection, *, end: int | None = None) -> Iterator[tuple[int, bytes, bytes]]:
+    """(number, entry, stored leaf hash) of every leaf in order, or of those before `end`, read in chunks.
 
     Where the column a leaf is found by is not what the entry says, the stored hash comes out empty, so
     that no verification passes it.
     """
     columns = (ledger_leaves.c.seq, ledger_leaves.c.object, ledger_leaves.c.data, ledger_leaves.c.leaf_hash)
-    rows = connection.execution_options(yield_per=_CHUNK).execute(select(*columns).order_by(ledger_leaves.c.seq))
+    wanted = select(*columns).order_by(ledger_leaves.c.seq)
+    if end is not None:
+        wanted = wanted.where(ledger_leaves.c.seq < end)
+    rows = connection.execution_options(yield_per=_CHUNK).execute(wanted)
     for seq, found_by, data, hashed in rows:
         data = bytes(data)
         yield seq, data, bytes(hashed) if _says(data, found_by) else b""
@@ -113,23 +116,33 @@ def _says(data: bytes, found_by: str | None) -> bool:
     return b'"object":' not in data if found_by is None else f'"object":"{found_by}"'.encode() in data
 
 
+def _insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Hands the rows to the driver as they are: preparing each for SQLAlchemy costs more than writing it."""
+    if not rows:
+        return
+    marks = ", ".join(["%s" if connection.dialect.name == "postgresql" else "?"] * len(table.columns))
+    names = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+
+
 def _proof(connection: Connection, ranges: Sequence[Range]) -> tuple[bytes, ...]:
     parts = [subtrees(*each) for each in ranges]
     hashes = iter(_hashes(connection, [subtree for part in parts for subtree in part]))
-    return tuple(fold([next(hashes) for _ in part]) for part in parts)
+    return tuple(fold(list(islice(hashes, len(part)))) for part in parts)
 
 
 def _hashes(connection: Connection, wanted: Sequence[Subtree]) -> list[bytes]:
-    leaves = [last for last, level in wanted if level == 0]
-    nodes = [subtree for subtree in wanted if subtree[1] > 0]
-    found: dict[Subtree, bytes] = {}
-    if leaves:
-        at_leaf = select(ledger_leaves.c.seq, ledger_leaves.c.leaf_hash).where(ledger_leaves.c.seq.in_(leaves))
-        found.update(((row.seq, 0), bytes(row.leaf_hash)) for row in connection.execute(at_leaf))
-    if nodes:
-        # By leaf alone: SQLite finds no index for pairs, and a leaf ends a handful of subtrees at most.
-        at_node = select(ledger_nodes).where(ledger_nodes.c.seq.in_({last for last, _ in nodes}))
-        found.update(((row.seq, row.level), bytes(row.hash)) for row in connection.execute(at_node))
+    """The hashes of subtrees, from either table, in one question: a few dozen rows found by their primary keys."""
+    if not wanted:
+        return []
+    pairs = ", ".join(f"({int(last)}, {int(level)})" for last, level in wanted)
+    rows = connection.exec_driver_sql(
+        f"WITH wanted (seq, level) AS (VALUES {pairs}) "  # noqa: S608 - integers of our own
+        "SELECT wanted.seq, wanted.level, coalesce(n.hash, l.leaf_hash) FROM wanted "
+        "LEFT JOIN ledger_nodes n ON n.seq = wanted.seq AND n.level = wanted.level "
+        "LEFT JOIN ledger_leaves l ON wanted.level = 0 AND l.seq = wanted.seq"
+    )
+    found = {(last, level): bytes(value) for last, level, value in rows if value is not None}
     if not found.keys() >= set(wanted):
         raise LedgerTampered("rows of the ledger's tree are missing", hint="run `sottovoce ledger verify`")
     return [found[subtree] for subtree in wanted]
