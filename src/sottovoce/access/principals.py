@@ -59,6 +59,8 @@ class Principal:
     state: State
     roles: frozenset[Role]
     created_ms: int
+    changed_ms: int
+    """When it was last suspended or resumed; what was read before counts no more afterwards."""
     why: str | None = None
     """Why it is suspended: a code."""
 
@@ -327,6 +329,7 @@ def required(connection: Connection, principal: str) -> Principal:
         state=State(row.state),
         roles=frozenset(map(Role, roles.scalars())),
         created_ms=row.created_ms,
+        changed_ms=row.changed_ms,
         why=row.why,
     )
 
