@@ -115,3 +115,11 @@ sweeps = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger, nullable=False),
 )
+
+event_cursors = Table(
+    "event_cursors",
+    metadata,
+    Column("consumer", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+"""Up to which ledger entry a consumer was told; the next one it is told of has this number."""

@@ -108,3 +108,9 @@ def upgrade() -> None:
         sa.Column("ended_ms", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sweeps"),
     )
+    op.create_table(
+        "event_cursors",
+        sa.Column("consumer", sa.String(64), nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("consumer", name="pk_event_cursors"),
+    )
