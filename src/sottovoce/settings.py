@@ -39,6 +39,10 @@ class Workspace:
         return self.root / "token.key"
 
     @property
+    def grant_keys(self) -> Path:
+        return self.root / "grants.key"
+
+    @property
     def slots(self) -> Path:
         return self.root / "slots"
 

@@ -19,7 +19,7 @@ from sottovoce.custody.records import PRESENT
 from sottovoce.database.access_tables import canaries
 from sottovoce.database.engine import reading
 from sottovoce.database.tables import corpus_identities, corpus_samples, corpus_versions, objects
-from sottovoce.errors import AccessRefused, KeyShredded
+from sottovoce.errors import AccessRefused, CustodyError, KeyShredded
 
 MAPS: Final = "maps"
 _MAP_KIND: Final = "map"
@@ -59,11 +59,11 @@ class Catalog:
         return found
 
     def sample(self, corpus_id: str) -> Target:
-        """A sample by its id alone, in the latest version that has it. Raises as `find` does."""
+        """A sample by its id alone, in the latest version that has it. KeyShredded, CustodyError for no sample."""
         with reading(self._engine) as connection:
             found = _canary(connection, corpus_id, None) or _latest(connection, corpus_id)
         if found is None:
-            raise nothing()
+            raise CustodyError("no version has a sample of this name", hint="`sottovoce corpus show` lists them")
         return found
 
     def names(self, prefix: str) -> Iterator[str]:

@@ -181,6 +181,11 @@ class Stream:
             self.baseline.learn(counts, at_s)
         return alarm
 
+    def replay(self, recording: str, at_s: float) -> None:
+        """Counts a read that was judged before; it is learned from no second time."""
+        if self._is_new(recording, at_s):
+            self._count(int(at_s))
+
     def limit(self, window: int, per_minute: int | None = None) -> int:
         """How many distinct recordings the window may hold."""
         return self._limit(window, per_minute)[0]

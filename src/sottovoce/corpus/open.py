@@ -27,23 +27,47 @@ class Scribe(Protocol):
         ...
 
 
+class SampleReader(Protocol):
+    """Whoever is signed in, reading through the gate of the access room: authorised, counted, watched, recorded."""
+
+    def open(
+        self, corpus_id: str, *, purpose: str, justification: Confidential[str] | None = None
+    ) -> Confidential[bytes]:
+        """Raises AccessRefused, AccessSuspended, and whatever `SampleOpener.open` does."""
+        ...
+
+
 class SampleOpener:
-    """Opens samples by corpus id for those who may; who may is decided before."""
+    """Opens samples by corpus id for those who may: `reader` decides who, and writes the read down itself.
+
+    Without one, who may was decided before, and `actor` is believed.
+    """
 
     def __init__(
-        self, *, store: VersionStore, vault: SampleVault, scribe: Scribe, clock: Callable[[], datetime]
+        self,
+        *,
+        store: VersionStore,
+        vault: SampleVault,
+        scribe: Scribe,
+        clock: Callable[[], datetime],
+        reader: SampleReader | None = None,
     ) -> None:
         self._store = store
         self._vault = vault
         self._scribe = scribe
         self._clock = clock
+        self._reader = reader
 
-    def open(self, corpus_id: str, *, actor: str, purpose: str) -> Confidential[bytes]:
+    def open(
+        self, corpus_id: str, *, actor: str, purpose: str, justification: Confidential[str] | None = None
+    ) -> Confidential[bytes]:
         """The sample's encoded audio (WAV or FLAC), in memory.
 
         Raises KeyShredded when it was erased, CustodyError when no version has it, SealBroken when the
         object is not the one recorded, LedgerUnavailable when the read cannot be recorded.
         """
+        if self._reader is not None:
+            return self._reader.open(corpus_id, purpose=purpose, justification=justification)
         held = self._find(corpus_id)
         ciphertext = self._vault.fetch(held)
         if not hmac.compare_digest(hashlib.sha256(ciphertext).hexdigest(), held.digest):

@@ -1,0 +1,269 @@
+"""Who may touch what, composed over one house: sign-in, roles, grants, the gate, the broker, the watch.
+
+Who is asking is found in this order: `SOTTOVOCE_TOKEN`, a session that `sottovoce login` left, the account of the
+machine. The account that owns a workspace which knows nobody yet becomes its owner; any other is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sqlalchemy import Engine
+
+from sottovoce.access.alerts import Alerts, Channel, CloudWatchChannel, FileChannel, MailChannel, SnsChannel
+from sottovoce.access.alerts import WebhookChannel as Webhook
+from sottovoce.access.biscuits import BiscuitTokens
+from sottovoce.access.broker import Broker
+from sottovoce.access.bulk import BulkWatch
+from sottovoce.access.catalog import Catalog
+from sottovoce.access.gate import Gate
+from sottovoce.access.grant_book import GrantBook
+from sottovoce.access.principals import Principal, Principals, State, suspended
+from sottovoce.access.protocol import Ciphertext, NoteSigner, Presigner, RecordingKeys
+from sottovoce.access.roles import Operation
+from sottovoce.access.root_keys import RootKeys
+from sottovoce.access.tokens import AccessTokens
+from sottovoce.domain.confidential import Confidential
+from sottovoce.errors import AccessRefused, NotSignedIn, PolicyError
+from sottovoce.ledger.ledger import Clock, Ledger
+from sottovoce.policy.model import AccessAlerts, Policy
+from sottovoce.settings import Workspace, resolve_secret
+
+if TYPE_CHECKING:
+    from sottovoce.custody.registry import Registry
+    from sottovoce.sources.protocol import Tokenizer
+    from sottovoce.storage.protocol import ObjectStore
+    from sottovoce.vault.vault import Vault
+
+TOKEN_VARIABLE: Final = "SOTTOVOCE_TOKEN"  # noqa: S105 - the name of a variable
+MACHINE: Final = "machine"
+
+
+class AccessHouse(Protocol):
+    """The house, as far as access goes."""
+
+    workspace: Workspace
+    clock: Clock
+
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def keystore(self) -> RecordingKeys: ...
+    @property
+    def store(self) -> ObjectStore: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+    @property
+    def signer(self) -> NoteSigner: ...
+
+
+class AccessDesk:
+    """Everything about access of one workspace; parts are made when first asked for."""
+
+    def __init__(self, house: AccessHouse, *, environ: Mapping[str, str] | None = None) -> None:
+        self._house = house
+        self._environ = os.environ if environ is None else environ
+
+    @property
+    def engine(self) -> Engine:
+        return self._house.registry.engine
+
+    @cached_property
+    def principals(self) -> Principals:
+        return Principals(engine=self.engine, ledger=self._house.ledger, clock=self._house.clock, ids=_random_id)
+
+    @cached_property
+    def tokens(self) -> AccessTokens:
+        return AccessTokens(engine=self.engine, ledger=self._house.ledger, clock=self._house.clock)
+
+    @cached_property
+    def root_keys(self) -> RootKeys:
+        return RootKeys.open(self._house.workspace.grant_keys, clock=self._house.clock)
+
+    @cached_property
+    def biscuits(self) -> BiscuitTokens:
+        return BiscuitTokens(keys=self.root_keys)
+
+    @cached_property
+    def grants(self) -> GrantBook:
+        return GrantBook(
+            engine=self.engine,
+            ledger=self._house.ledger,
+            tokens=self.biscuits,
+            tenant=self._house.policy.tenant,
+            clock=self._house.clock,
+            ids=_random_id,
+        )
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        settings = self._house.policy.access.alerts
+        channels = compose_channels(settings, workspace=self._house.workspace, clock=self._house.clock)
+        return Alerts(engine=self.engine, channels=channels, clock=self._house.clock)
+
+    @cached_property
+    def gate(self) -> Gate:
+        watch = self._house.policy.access.watch
+        return Gate(
+            engine=self.engine,
+            ledger=self._house.ledger,
+            principals=self.principals,
+            grants=self.grants,
+            tokens=self.biscuits,
+            watch=BulkWatch(
+                floor=watch.floor,
+                factor=watch.factor,
+                learning_days=watch.learning_days,
+                per_hour=watch.person_per_hour,
+                per_day=watch.person_per_day,
+            ),
+            alerts=self.alerts,
+            tenant=self._house.policy.tenant,
+            clock=self._house.clock,
+            ids=_random_id,
+            random=os.urandom,
+        )
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(engine=self.engine)
+
+    @cached_property
+    def broker(self) -> Broker:
+        store: Ciphertext = self._house.store
+        return Broker(
+            gate=self.gate,
+            catalog=self.catalog,
+            keys=self._house.keystore,
+            store=store,
+            tenant=self._house.policy.tenant,
+            presigner=_presigner(store),
+        )
+
+    @cached_property
+    def reader(self) -> Reader:
+        return Reader(self)
+
+    @property
+    def excused(self) -> bool:
+        """Whether a person may listen without saying why: in a workspace for trials, unless policy says always."""
+        policy = self._house.policy
+        return policy.access.justification == "production" and policy.environment != "production"
+
+    # who is asking
+
+    def me(self) -> Principal:
+        """Whoever runs this process. Raises NotSignedIn, GrantInvalid for a token or session that is over."""
+        token = self._environ.get(TOKEN_VARIABLE, "")
+        session = self.session
+        if not token and session.is_file():
+            token = session.read_text(encoding="ascii").strip()
+        if token:
+            return self.tokens.authenticate(Confidential(token))
+        subject = self.machine_subject()
+        known = self.principals.by_subject(subject)
+        if known is None and self._owns_workspace():
+            known = self.principals.bootstrap(subject, provider=MACHINE)
+        if known is None:
+            hint = f"run `sottovoce login`, or set {TOKEN_VARIABLE} to a token of `sottovoce access token create`"
+            raise NotSignedIn("this account is nobody the workspace knows", hint=hint)
+        return known
+
+    def require(self, operation: Operation) -> Principal:
+        """Whoever runs this process, if it may. A refusal is in the ledger. Raises AccessRefused, AccessSuspended."""
+        me = self.me()
+        if me.state is State.SUSPENDED:
+            self.principals.refused(me.id, operation, why="SUSPENDED")
+            raise suspended()
+        if not me.may(operation):
+            self.principals.refused(me.id, operation, why="NO_ROLE")
+            raise AccessRefused(
+                f"your roles do not permit {operation.value}", hint="`sottovoce access roles` shows what does"
+            )
+        self.principals.note_use(me.id, operation)
+        return me
+
+    def subject(self, provider: str, name: str) -> str:
+        """What is kept of something somebody signs in with: a keyed digest."""
+        return self._house.tokenizer.token(f"login-{provider}", name)
+
+    def machine_subject(self) -> str:
+        return self.subject(MACHINE, str(os.geteuid()))
+
+    @property
+    def session(self) -> Path:
+        """Where this account keeps its session with this workspace; nobody else can read it."""
+        state = self._environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        name = hashlib.sha256(str(self._house.workspace.root.resolve()).encode()).hexdigest()[:24]
+        return Path(state) / "sottovoce" / f"session-{name}"
+
+    def _owns_workspace(self) -> bool:
+        return self._house.workspace.policy.stat().st_uid == os.geteuid()
+
+
+class Reader:
+    """Whoever is signed in, reading samples through the gate."""
+
+    def __init__(self, desk: AccessDesk) -> None:
+        self._desk = desk
+
+    def open(
+        self, corpus_id: str, *, purpose: str, justification: Confidential[str] | None = None
+    ) -> Confidential[bytes]:
+        """One sample in memory. Raises AccessRefused, AccessSuspended, KeyShredded, CustodyError, SealBroken."""
+        desk = self._desk
+        return desk.broker.open_as(
+            desk.me(), corpus_id, purpose=purpose, justification=justification, excused=desk.excused
+        )
+
+
+def compose_channels(settings: AccessAlerts, *, workspace: Workspace, clock: Clock) -> tuple[Channel, ...]:
+    """The ways to be told that policy names, the file always among them. Raises PolicyError, WorkspaceError."""
+    channels: list[Channel] = [FileChannel(path=workspace.logs / "alerts.jsonl")]
+    if settings.webhook:
+        if settings.webhook_secret is None:
+            raise PolicyError("access.alerts.webhook needs webhook_secret", hint="unsigned alerts prove nothing")
+        secret = resolve_secret(settings.webhook_secret, base=workspace.root)
+        channels.append(Webhook(url=settings.webhook, secret=secret, clock=clock))
+    if settings.smtp and settings.email_from and settings.email_to:
+        given = settings.smtp_password
+        channels.append(
+            MailChannel(
+                server=settings.smtp,
+                sender=settings.email_from,
+                to=settings.email_to,
+                user=settings.smtp_user,
+                password=resolve_secret(given, base=workspace.root) if given else None,
+            )
+        )
+    if settings.sns_topic or settings.cloudwatch_namespace:
+        import boto3
+
+        if settings.sns_topic:
+            region = settings.sns_topic.split(":")[3]
+            channels.append(SnsChannel(client=boto3.client("sns", region_name=region), topic=settings.sns_topic))
+        if settings.cloudwatch_namespace:
+            channels.append(
+                CloudWatchChannel(client=boto3.client("cloudwatch"), namespace=settings.cloudwatch_namespace)
+            )
+    return tuple(channels)
+
+
+def _presigner(store: object) -> Presigner | None:
+    return store if isinstance(store, Presigner) else None
+
+
+def _random_id() -> str:
+    return uuid.uuid4().hex
