@@ -7,7 +7,6 @@ no model and `redact FILE` opens no registry. Nothing below this file knows wher
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cached_property
@@ -50,6 +49,8 @@ from sottovoce.storage.open_store import open_store
 from sottovoce.storage.protocol import ObjectStore
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import Vault
+from sottovoce.wiring.access import AccessDesk
+from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.intake import compose_desk, compose_door
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
@@ -222,22 +223,26 @@ class House:
 
     @cached_property
     def opener(self) -> SampleOpener:
-        return SampleOpener(store=self.registry, vault=self.vault, scribe=self.ledger, clock=self.clock)
+        return SampleOpener(
+            store=self.registry, vault=self.vault, scribe=self.ledger, clock=self.clock, reader=self.access.reader
+        )
+
+    # who may touch what
+
+    @cached_property
+    def access(self) -> AccessDesk:
+        return AccessDesk(self)
 
     # erasure
 
     @cached_property
+    def custody(self) -> Custody:
+        """Erasure, holds, retention, notices, training runs."""
+        return Custody(self)
+
+    @property
     def eraser(self) -> Eraser:
-        return Eraser(
-            registry=self.registry,
-            ledger=self.ledger,
-            shredder=self.vault,
-            ciphertext=self.store,
-            signer=self.signer,
-            clock=self.clock,
-            ids=lambda: str(uuid.uuid4()),
-            random=os.urandom,
-        )
+        return self.custody.eraser
 
     def erase_withdrawn(self, keys: Iterable[str]) -> int:
         """Consent taken back after the fact erases what was kept (SPEC 4.2); answers how many recordings went."""
@@ -271,6 +276,7 @@ class House:
     def warm(self) -> None:
         """Load every model before the first recording is taken, and open what may refuse to open."""
         self.vault.epochs()
+        self.custody.replay_if_restored()
         self.carrier()
 
     def carrier(self) -> Carrier:
