@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from sottovoce.custody.destruction import Ciphertext, Destroyer, Shredder
 from sottovoce.custody.erased import Erased, Request, blank_copies, blank_whole
@@ -81,9 +81,12 @@ class Replayer:
         self._actor = actor
 
     def needed(self) -> bool:
-        """A quick look: an erasure on the list that the registry does not know, or a latest one whose key opens."""
-        known = self._known()
-        if not self._notes.ids() <= known:
+        """A quick look: an erasure on the list that the registry knows nothing of, or a latest one whose key opens.
+
+        One that is only unfinished (marked, not blanked yet) is nothing a backup brought back: `Eraser.resume`.
+        """
+        unknown = sorted(self._notes.ids() - self._known())
+        if any(self._forgotten(each.whole) for each in self._notes.read(unknown)):
             return True
         latest = select(recordings.c.key).where(recordings.c.erased_ms.is_not(None))
         with reading(self._engine) as connection:
@@ -112,6 +115,15 @@ class Replayer:
             certificates=certificates,
             unreached=failed,
         )
+
+    def _forgotten(self, keys: Sequence[str]) -> bool:
+        """True when the registry does not know a key, or does not know it to be erased."""
+        marked = select(func.count()).select_from(recordings).where(recordings.c.erasing_ms.is_not(None))
+        with reading(self._engine) as connection:
+            known = sum(
+                connection.execute(marked.where(recordings.c.key.in_(some))).scalar_one() for some in batches(keys)
+            )
+        return known < len(keys)
 
     def _known(self) -> frozenset[str]:
         with reading(self._engine) as connection:
