@@ -90,6 +90,7 @@ class Action(StrEnum):
     VERDICT_REACHED = "verdict.reached"
     REMEDIATION_DONE = "remediation.done"
     LEDGER_EXPORTED = "ledger.exported"
+    LEDGER_KEY_ROTATED = "ledger.key_rotated"
     TRAINING_STARTED = "training.started"
     TRAINING_ENDED = "training.ended"
     MODEL_MADE = "model.made"

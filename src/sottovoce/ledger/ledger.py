@@ -2,41 +2,40 @@
 
 What is appended commits with the caller's own rows or not at all: no action without a leaf, no leaf
 without an action. A checkpoint is signed only after the tree was proved to extend the last one signed,
-and the last one anchored. If the ledger cannot be written, LedgerUnavailable says so and nothing happens.
+and the last ones anchored (signing.py). If the ledger cannot be written, LedgerUnavailable says so and
+nothing happens.
 
 It refuses to sign over a history that changed (LedgerTampered); `verify` says how it changed.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, select
 
 from sottovoce.database.engine import reading, without_details, writing
 from sottovoce.database.tables import checkpoints, ledger_leaves
 from sottovoce.errors import CustodyError, LedgerTampered
-from sottovoce.ledger.anchor import Anchor
-from sottovoce.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from sottovoce.ledger.entry import Entry
+from sottovoce.ledger.anchor import Anchor, Anchors
+from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.export import write_export
-from sottovoce.ledger.merkle import EMPTY_ROOT, verify_consistency
 from sottovoce.ledger.note import Signer, VerifierKey
+from sottovoce.ledger.proof import GrowthProof, TlogProof
+from sottovoce.ledger.signing import Cosigning, RetiredKey, Signing
 from sottovoce.ledger.tree import (
     Leaf,
     append_leaves,
     consistency_at,
     inclusion_at,
     lock_tree,
-    root_at,
     stored_rows,
     subtrees_stand,
     tree_size,
 )
-from sottovoce.ledger.verifier import PROOF_HEADER, Found, Verdict, judge
+from sottovoce.ledger.verifier import Found, Verdict, judge
 
 Clock = Callable[[], datetime]
 
@@ -45,24 +44,39 @@ class Ledger:
     """Appends, signs, proves and verifies. `origin` names the ledger; the signer's key carries that name."""
 
     def __init__(
-        self, *, engine: Engine, signer: Signer, origin: str, clock: Clock, anchor: Anchor | None = None
+        self,
+        *,
+        engine: Engine,
+        signer: Signer,
+        origin: str,
+        clock: Clock,
+        anchor: Anchor | Anchors | None = None,
+        retired: Sequence[RetiredKey] = (),
+        witnesses: Cosigning | None = None,
     ) -> None:
-        if signer.name != origin:
+        if {signer.name, *(each.key.name for each in retired)} != {origin}:
             raise CustodyError("the log key is not named after the ledger's origin")
+        if not isinstance(anchor, Anchors):
+            anchor = Anchors(of=[anchor] if anchor is not None else [])
         self._engine = engine
-        self._signer = signer
         self._clock = clock
-        self._anchor = anchor
-        self._key = VerifierKey.parse(signer.vkey)
+        self._signing = Signing(
+            engine=engine, signer=signer, clock=clock, anchors=anchor, retired=retired, cosigning=witnesses
+        )
 
     @property
     def origin(self) -> str:
-        return self._key.name
+        return self._signing.key.name
 
     @property
     def vkey(self) -> str:
         """The verifier key, to be published beside the ledger."""
-        return str(self._key)
+        return str(self._signing.key)
+
+    @property
+    def vkeys(self) -> tuple[str, ...]:
+        """Every verifier key under which checkpoints of this ledger were signed, the current one first."""
+        return tuple(map(str, self._signing.keys))
 
     def append(self, connection: Connection, entries: Sequence[Entry]) -> tuple[int, ...]:
         """Adds the entries inside the caller's writing transaction, and returns their numbers.
@@ -101,22 +115,38 @@ class Ledger:
             return entries_about(connection, key)
 
     def checkpoint(self) -> str:
-        """Signs the ledger as it is now: the note, which is also stored and anchored.
+        """Signs the ledger as it is now: the note, which is also stored, cosigned and anchored.
 
         The same note again when nothing was added since. Raises LedgerTampered when the tree does not
-        extend what was signed before.
+        extend what was signed before, LedgerUnavailable when too few anchors or witnesses answer.
         """
-        with writing(self._engine) as connection:
-            lock_tree(connection)
+        return self._signing.sign()
+
+    def rotate(self, following: Signer, *, actor: str) -> RetiredKey:
+        """Writes that `following` is the next log key, and signs that with both: the old one vouches for the new.
+
+        From then on open the ledger with `following`, and with what is returned among the retired keys.
+        """
+        old, new = self._signing.key, VerifierKey.parse(following.vkey)
+        if new.name != old.name or new.key == old.key:
+            raise CustodyError("the next log key is another one, under the same name")
+        facts = {"old": old.key.hex(), "new": new.key.hex()}
+        entry = Entry(at=self._clock(), actor=actor, action=Action.LEDGER_KEY_ROTATED, outcome="ok", facts=facts)
+        self.record([entry])
+        note = self._signing.sign(beside=following)
+        return RetiredKey(key=old, size=self._signing.open(note).size)
+
+    def unsigned(self) -> tuple[int, float]:
+        """How many entries no checkpoint covers yet, and the seconds since the last one was signed.
+
+        Never a negative time: where the clock went back, or nothing was ever signed, it is infinite.
+        """
+        with reading(self._engine) as connection:
             size = tree_size(connection)
-            now = Checkpoint(origin=self.origin, size=size, root=root_at(connection, size))
-            last = self._latest(connection)
-            for note in (last, self._anchor.latest() if self._anchor else None):
-                if note is not None:
-                    self._prove_extension(connection, self._open(note), now)
-            if last is not None and self._open(last).size == size:
-                return last
-            return self._sign(connection, now)
+            newest = select(checkpoints.c.size, checkpoints.c.at_ms).order_by(checkpoints.c.size.desc()).limit(1)
+            signed = connection.execute(newest).one_or_none()
+        elapsed = self._clock().timestamp() - signed.at_ms / 1000 if signed else -1.0
+        return size - (signed.size if signed else 0), elapsed if elapsed >= 0 else float("inf")
 
     def checkpoints(self) -> tuple[str, ...]:
         """Every signed note, from the smallest size to the largest."""
@@ -130,16 +160,38 @@ class Ledger:
         the entry. Raises CustodyError when there is no such entry.
         """
         with reading(self._engine) as connection:
-            last = self._latest(connection)
-        note = last if last is not None and seq < self._open(last).size else self.checkpoint()
-        size = self._open(note).size
+            note = self._signing.latest(connection)
+            if note is not None and 0 <= seq < self._signing.open(note).size:
+                return self._proof(connection, seq, note)
+        note = self.checkpoint()
+        size = self._signing.open(note).size
         if not 0 <= seq < size:
             raise CustodyError(f"the ledger has no entry {seq}", hint=f"it has entries 0 to {size - 1}")
         with reading(self._engine) as connection:
-            data = connection.execute(select(ledger_leaves.c.data).where(ledger_leaves.c.seq == seq)).scalar_one()
-            hashes = inclusion_at(connection, seq, size)
-        lines = [PROOF_HEADER, f"extra {_base64(bytes(data))}", f"index {seq}", *map(_base64, hashes)]
-        return "\n".join(lines) + f"\n\n{note}"
+            return self._proof(connection, seq, note)
+
+    def _proof(self, connection: Connection, seq: int, note: str) -> str:
+        hashes = inclusion_at(connection, seq, self._signing.open(note).size)
+        data = connection.execute(select(ledger_leaves.c.data).where(ledger_leaves.c.seq == seq)).scalar_one_or_none()
+        if data is None:
+            raise LedgerTampered("rows of the ledger's tree are missing", hint="run `sottovoce ledger verify`")
+        return TlogProof(index=seq, hashes=hashes, checkpoint=note, extra=bytes(data)).text
+
+    def prove_growth(self, before: str) -> str:
+        """That the ledger, as now signed, grew out of a checkpoint of it that was kept: a file for the verifier.
+
+        Raises LedgerTampered where it did not, or `before` is no checkpoint of this ledger.
+        """
+        first, note = self._signing.open(before), self.checkpoint()
+        now = self._signing.open(note)
+        if not 0 < first.size <= now.size:
+            raise LedgerTampered(
+                f"the ledger of {now.size} entries cannot have grown out of one of {first.size}",
+                hint="run `sottovoce ledger verify --anchor` with that checkpoint",
+            )
+        proof = GrowthProof(old=first.size, hashes=self.prove_consistency(first.size, now.size), checkpoint=note)
+        proof.open(first, self._signing.keys)
+        return proof.text
 
     def prove_consistency(self, first: int, second: int) -> tuple[bytes, ...]:
         """The hashes that show the tree of `second` entries to extend that of `first` (RFC 6962 2.1.2)."""
@@ -152,11 +204,11 @@ class Ledger:
         `anchors` are checkpoints kept elsewhere; without one, a tail that was cut together with the
         checkpoints over it cannot be missed.
         """
-        kept = self._anchor.latest() if self._anchor else None
+        kept = self._signing.anchors.latest()
         with reading(self._engine) as connection:
             rows = connection.execute(select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.note)).all()
             try:
-                heads = [self._head(note) for note in (*anchors, *([kept] if kept else []))]
+                heads = [self._head(note) for note in (*anchors, *kept)]
                 stored = [self._head(note) for _, _, note in rows]
             except LedgerTampered:
                 return Verdict(found=Found.BAD_SIGNATURE, size=tree_size(connection))
@@ -174,42 +226,18 @@ class Ledger:
         """
         note = self.checkpoint()
         with reading(self._engine) as connection:
-            signed = {row.size: row.note for row in connection.execute(select(checkpoints))}
-            size = self._open(note).size
-            entries = ((data, hashed) for seq, data, hashed in stored_rows(connection) if seq < size)
+            size = self._signing.open(note).size
+            rows = connection.execute(
+                select(checkpoints).where(checkpoints.c.size <= size).order_by(checkpoints.c.size)
+            )
+            signed = {row.size: row.note for row in rows}
+            entries = ((data, hashed) for _, data, hashed in stored_rows(connection, end=size))
             write_export(folder, entries, signed, note)
         return note
 
-    def _latest(self, connection: Connection) -> str | None:
-        found = select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
-        return connection.execute(found).scalar_one_or_none()
-
-    def _open(self, note: str) -> Checkpoint:
-        return open_checkpoint(note, [self._key], origin=self.origin)
-
     def _head(self, note: str) -> tuple[int, bytes]:
-        opened = self._open(note)
+        opened = self._signing.open(note)
         return opened.size, opened.root
-
-    def _prove_extension(self, connection: Connection, before: Checkpoint, now: Checkpoint) -> None:
-        if before.size == 0:
-            extends = before.root == EMPTY_ROOT
-        else:
-            proof = consistency_at(connection, before.size, now.size) if before.size <= now.size else ()
-            extends = verify_consistency(before.size, now.size, proof, before.root, now.root)
-        if not extends:
-            raise LedgerTampered(
-                f"the ledger of {now.size} entries does not extend the {before.size} signed before",
-                hint="run `sottovoce ledger verify`",
-            )
-
-    def _sign(self, connection: Connection, now: Checkpoint) -> str:
-        note = sign_checkpoint(now, self._signer)
-        at_ms = int(self._clock().timestamp() * 1000)
-        connection.execute(insert(checkpoints).values(size=now.size, root=now.root, note=note, at_ms=at_ms))
-        if self._anchor is not None:
-            self._anchor.publish(now.size, note)
-        return note
 
 
 def entries_about(connection: Connection, key: str) -> tuple[tuple[int, Entry], ...]:
@@ -217,7 +245,3 @@ def entries_about(connection: Connection, key: str) -> tuple[tuple[int, Entry], 
     found = select(ledger_leaves.c.seq, ledger_leaves.c.data).where(ledger_leaves.c.object == key)
     rows = connection.execute(found.order_by(ledger_leaves.c.seq))
     return tuple((seq, Entry.decode(bytes(data))) for seq, data in rows)
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()

@@ -35,12 +35,12 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def merkle_tree_hash(leaf_hashes: Sequence[bytes]) -> bytes:
     """MTH(D[n]) over hashes of leaves; of no leaves, SHA-256 of nothing."""
-    if not leaf_hashes:
-        return EMPTY_ROOT
-    peaks: list[tuple[int, bytes]] = []
-    for at, leaf in enumerate(leaf_hashes):
-        grow(peaks, at, leaf)
-    return fold([peak for _, peak in peaks])
+    # Level by level from the bottom; whoever has no neighbour moves up as it is, which is the standard's recursion.
+    level = list(leaf_hashes)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [node_hash(left, right) for left, right in pairs] + level[len(level) // 2 * 2 :]
+    return level[0] if level else EMPTY_ROOT
 
 
 def grow(peaks: list[tuple[int, bytes]], seq: int, leaf: bytes) -> list[tuple[Subtree, bytes]]:

@@ -48,6 +48,24 @@ class Signer(Protocol):
         ...
 
 
+class NoteKey(Protocol):
+    """A public key under its name: of a log, or of a witness (cosignature.py)."""
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes before every signature of this key."""
+        ...
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """True when this key signed the message."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierKey:
     """A public key under its name: `name+keyid+base64(type || key)`."""
@@ -69,7 +87,7 @@ class VerifierKey:
         name, _, rest = text.partition("+")
         key_id, _, encoded = rest.partition("+")
         raw = _unbase64(encoded)
-        if not _NAME.fullmatch(name) or not _KEY_ID.fullmatch(key_id) or raw is None:
+        if not valid_name(name) or not _KEY_ID.fullmatch(key_id) or raw is None:
             raise LedgerTampered("this is not a verifier key", hint="copy the whole vkey: name+id+key")
         found = cls(name=name, key=raw[1:])
         if raw[:1] != ED25519 or len(raw) != 33 or found.key_id.hex() != key_id:
@@ -94,16 +112,19 @@ class OpenedNote:
     unverified: tuple[str, ...]
 
 
-def sign_note(text: str, signer: Signer) -> str:
-    """The note of a text that ends in a newline, signed by one key."""
+def sign_note(text: str, *signers: Signer) -> str:
+    """The note of a text that ends in a newline, signed by each key."""
     if not text.endswith("\n") or not _printable(text):
         raise LedgerTampered("the text of a note ends in a newline and holds no control characters")
+    return f"{text}\n" + "".join(_signature_line(text, signer) for signer in signers)
+
+
+def _signature_line(text: str, signer: Signer) -> str:
     key = VerifierKey.parse(signer.vkey)
-    signature = base64.b64encode(key.key_id + signer.sign(text.encode())).decode()
-    return f"{text}\n— {key.name} {signature}\n"
+    return f"— {key.name} {base64.b64encode(key.key_id + signer.sign(text.encode())).decode()}\n"
 
 
-def open_note(note: str | bytes, keys: Sequence[VerifierKey]) -> OpenedNote:
+def open_note(note: str | bytes, keys: Sequence[NoteKey]) -> OpenedNote:
     """The text, if at least one of `keys` signed it and none of them signed wrongly.
 
     Raises LedgerTampered otherwise.
@@ -122,6 +143,24 @@ def open_note(note: str | bytes, keys: Sequence[VerifierKey]) -> OpenedNote:
     if not verified:
         raise LedgerTampered("the note has no signature of a known key", hint="check the vkey")
     return OpenedNote(text=text, verified=tuple(verified), unverified=tuple(unverified))
+
+
+def note_text(note: str | bytes) -> str:
+    """The text of a note, whoever signed it: nothing to be believed. Raises LedgerTampered where there is no note."""
+    text, lines = _parts(note)
+    for line in lines:
+        _signature(line)
+    return text
+
+
+def note_names_key(note: str | bytes, key: NoteKey) -> bool:
+    """True when a signature line carries this key's name and id, whether or not it holds."""
+    return any((name, key_id) == (key.name, key.key_id) for name, key_id, _ in map(_signature, _parts(note)[1]))
+
+
+def valid_name(name: str) -> bool:
+    """True for a key's name: neither spaces nor plus."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _parts(note: str | bytes) -> tuple[str, list[str]]:
