@@ -56,6 +56,24 @@ class SoundTape:
         yield self.sound.samples
 
 
+@dataclass(frozen=True, slots=True)
+class KeptTape:
+    """A recording in memory in pieces, which are never joined."""
+
+    pieces: tuple[Sound, ...]
+
+    @property
+    def rate(self) -> int:
+        return self.pieces[0].rate
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return self.pieces[0].roles
+
+    def play(self) -> Iterator[NDArray[np.float32]]:
+        return (piece.samples for piece in self.pieces)
+
+
 def tile_frames(tape: Tape, *, seconds: float = TILE_S) -> int:
     """The most frames of a tile: five minutes, or less where a minute is large."""
     fitting = max(_MOST_SAMPLES // len(tape.roles), round(_LEAST_S * tape.rate))
