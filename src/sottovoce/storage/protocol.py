@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
+from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import StorageError
 
 
@@ -18,6 +19,17 @@ class ObjectLabels:
 
 
 UNLABELLED = ObjectLabels()
+
+MAX_PRESIGNED_S: Final = 60
+"""The longest a signed address may live (SPEC 13)."""
+
+
+class Presigner(Protocol):
+    """A store that can hand out one object's ciphertext for a moment, without handing out its credentials."""
+
+    def presign_get(self, name: str, *, seconds: int) -> Confidential[str]:
+        """An address that whoever holds it may read until it expires, 60 seconds at most."""
+        ...
 
 
 class ObjectStore(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sottovoce.errors import StorageError
+from sottovoce.storage.failures import delete_each
 from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
-from sottovoce.storage.stores import delete_each
 
 
 class LyingStore:
