@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sottovoce.testing.kms_softhsm import hsm_token, softhsm
 from sottovoce.testing.postgres import postgres, postgres_server
 
-__all__ = ["postgres", "postgres_server"]
+__all__ = ["hsm_token", "postgres", "postgres_server", "softhsm"]
 
 settings.register_profile("sottovoce", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sottovoce")

@@ -27,7 +27,7 @@ from sottovoce.testing.kms_aws import REGION, StrictKms
 from sottovoce.testing.kms_azure import AnyToken, AzureServer
 from sottovoce.testing.kms_gcp import KEY_RING, GcpServer
 from sottovoce.testing.kms_honesty import Wrong, wrongs_of
-from sottovoce.testing.kms_softhsm import PIN, hsm_token, softhsm  # noqa: F401 - fixtures
+from sottovoce.testing.kms_softhsm import PIN
 from sottovoce.testing.kms_transit import ROOT_TOKEN, TransitServer
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}

@@ -147,9 +147,13 @@ class AwsKms:
     def unwrap(self, wrapped: WrappedKey, context: Context) -> Confidential[bytes]:
         if not 1 <= len(wrapped.blob) <= MAX_BLOB:
             raise refusals.broken()
+        bound = _bound(context)
         with self._asking(wrapped.key_id):
-            answer = self._client.decrypt(
-                KeyId=wrapped.key_id, CiphertextBlob=wrapped.blob, EncryptionContext=_bound(context)
+            answer = self._patiently(
+                wrapped.key_id,
+                lambda: self._client.decrypt(
+                    KeyId=wrapped.key_id, CiphertextBlob=wrapped.blob, EncryptionContext=bound
+                ),
             )
         return Confidential(bytes(answer["Plaintext"]))
 

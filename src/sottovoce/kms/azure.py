@@ -208,7 +208,8 @@ class AzureKeyVault:
     def _fit(self, standing: str) -> str:
         with _asking():
             found = self._client.get_key(standing)
-        if str(found.key_type) != _TYPES[self._kind] or not set(_OPERATIONS) <= set(found.key_operations or ()):
+        allowed = {_plain(one) for one in found.key_operations or ()}
+        if _plain(found.key_type) != _TYPES[self._kind] or not set(_OPERATIONS) <= allowed:
             raise refusals.unfit("the standing key is of another kind, or may not wrap and unwrap")
         return str(found.id)
 
@@ -289,6 +290,11 @@ def by_machine() -> Any:
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()
+
+
+def _plain(name: Any) -> str:
+    """The SDK answers an enumeration's member where it knows the name, and else the text."""
+    return str(getattr(name, "value", name))
 
 
 def _parts(blob: bytes) -> tuple[bytes, bytes, bytes]:

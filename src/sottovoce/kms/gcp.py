@@ -28,6 +28,9 @@ from sottovoce.kms.protocol import Capabilities, Context, Destruction, KeyState,
 
 KMS: Final = "gcp-kms"
 TIMEOUT_S: Final = 10.0
+PATIENCE_S: Final = 30.0
+"""How long one call is tried again while the service is away."""
+
 MAX_BLOB: Final = 64 * 1024
 
 _KEY: Final = r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[A-Za-z0-9_-]{1,63}"
@@ -53,9 +56,11 @@ class GcpKms:
         standing_key: str | None = None,
         hardware: bool = False,
         waiting_days: int = 30,
+        patience_s: float = PATIENCE_S,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._client = client
+        self._patience_s = patience_s
         self._ring = key_ring
         self._clock = clock
         self._standing = standing_key
@@ -74,6 +79,7 @@ class GcpKms:
         waiting_days: int = 30,
         endpoint: str | None = None,
         credentials: Confidential[str] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> Self:
         """Over gRPC; nothing is sent yet. `http://` endpoints are doubles on loopback and get no credentials."""
         try:
@@ -88,6 +94,7 @@ class GcpKms:
             standing_key=standing_key,
             hardware=hardware,
             waiting_days=waiting_days,
+            patience_s=patience_s,
         )
 
     @property
@@ -103,7 +110,7 @@ class GcpKms:
     def reach(self) -> Reached:
         """Reads the key ring."""
         with _asking():
-            self._client.get_key_ring(request={"name": self._ring}, timeout=TIMEOUT_S)
+            self._call("get_key_ring", {"name": self._ring})
         return Reached()
 
     def create_key(self, context: Context) -> str:
@@ -124,7 +131,7 @@ class GcpKms:
             "crypto_key": key,
         }
         with _asking():
-            made = self._client.create_crypto_key(request=asked, timeout=TIMEOUT_S)
+            made = self._call("create_crypto_key", asked)
         return str(made.primary.name)
 
     def wrap(self, key: Confidential[bytes], context: Context, *, key_id: str) -> WrappedKey:
@@ -137,7 +144,7 @@ class GcpKms:
             "additional_authenticated_data_crc32c": crc32c(bound),
         }
         with _asking(lambda: self._refusal_of(key_id, refusals.forbidden)):
-            answer = self._client.encrypt(request=asked, timeout=TIMEOUT_S)
+            answer = self._call("encrypt", asked)
         looked_at = answer.verified_plaintext_crc32c and answer.verified_additional_authenticated_data_crc32c
         if not looked_at or answer.name != key_id or answer.ciphertext_crc32c != crc32c(answer.ciphertext):
             raise _garbled()
@@ -155,7 +162,7 @@ class GcpKms:
             "additional_authenticated_data_crc32c": crc32c(bound),
         }
         with _asking(lambda: self._refusal_of(wrapped.key_id, refusals.broken)):
-            answer = self._client.decrypt(request=asked, timeout=TIMEOUT_S)
+            answer = self._call("decrypt", asked)
         if answer.plaintext_crc32c != crc32c(answer.plaintext):
             raise _garbled()
         return Confidential(bytes(answer.plaintext))
@@ -177,25 +184,34 @@ class GcpKms:
         found = self._version(key_id)
         if _state(found) not in {KeyState.PENDING, KeyState.DESTROYED}:
             with _asking():
-                found = self._client.destroy_crypto_key_version(request={"name": key_id}, timeout=TIMEOUT_S)
+                found = self._call("destroy_crypto_key_version", {"name": key_id})
         gone = _state(found) is KeyState.DESTROYED
         at = found.destroy_event_time if gone else found.destroy_time
         return Destruction(key_id=key_id, state=_state(found), final_at=_moment(at))
+
+    def _call(self, what: str, asked: dict[str, Any]) -> Any:
+        """Each try is given TIMEOUT_S, and `patience_s` all of them; every call may be made twice."""
+        from google.api_core import exceptions as failures
+        from google.api_core.retry import Retry, if_exception_type
+
+        away = if_exception_type(failures.ServiceUnavailable, failures.GatewayTimeout)
+        patience = Retry(predicate=away, initial=0.1, maximum=2.0, timeout=self._patience_s)
+        return getattr(self._client, what)(request=asked, retry=patience, timeout=TIMEOUT_S)
 
     def _turn(self, key_id: str, state: str) -> None:
         if _state(self._version(key_id)) in {KeyState.PENDING, KeyState.DESTROYED}:
             raise refusals.destroyed()
         asked = {"crypto_key_version": {"name": key_id, "state": state}, "update_mask": {"paths": ["state"]}}
         with _asking():
-            self._client.update_crypto_key_version(request=asked, timeout=TIMEOUT_S)
+            self._call("update_crypto_key_version", asked)
 
     def _version(self, key_id: str) -> Any:
         with _asking():
-            return self._client.get_crypto_key_version(request={"name": _checked(key_id)}, timeout=TIMEOUT_S)
+            return self._call("get_crypto_key_version", {"name": _checked(key_id)})
 
     def _primary(self, name: str) -> str:
         with _asking():
-            found = self._client.get_crypto_key(request={"name": name}, timeout=TIMEOUT_S)
+            found = self._call("get_crypto_key", {"name": name})
         if found.purpose.name != "ENCRYPT_DECRYPT" or not found.primary.name:
             raise refusals.unfit("the standing key is not a symmetric one with a primary version")
         return str(found.primary.name)

@@ -64,9 +64,10 @@ class Pkcs11Token:
 
         def token() -> Any:
             try:
-                return pkcs11.lib(module).get_token(token_label=label)
+                library = pkcs11.lib(module)
             except (RuntimeError, OSError):
                 raise KeyRefused("the HSM's library does not load", hint="check keys.module in the policy") from None
+            return library.get_token(token_label=label)
 
         return cls(token=token, pin=pin, clock=clock)
 

@@ -93,7 +93,7 @@ class AzureServer:
             return Reply(status=401, json={}, headers={"WWW-Authenticate": _CHALLENGE})
         self._purge()
         try:
-            return self._route(request, request.path.partition("?")[0])
+            return self._route(request, request.path.partition("?")[0].rstrip("/"))
         except Fault as fault:
             return fault.reply
 

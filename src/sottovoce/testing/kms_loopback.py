@@ -56,6 +56,7 @@ class Loopback:
     def __init__(self, answer: Answer, *, folder: Path | None = None, content_type: str = "application/json") -> None:
         self.failing: Reply | None = None
         """While set, every request is answered with this."""
+        self.stopped = False
         self.asked: list[str] = []
         """Method and path of every request, oldest first."""
         self.ca = folder / "ca.pem" if folder else None
@@ -75,9 +76,15 @@ class Loopback:
     def __exit__(
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.stop()
+
+    def stop(self) -> None:
+        """Nobody listens any more, and connections that are open lead nowhere. Idempotent."""
+        self.stopped = True
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
 
 
 def _handler(server: Loopback, answer: Answer, content_type: str) -> type[BaseHTTPRequestHandler]:
@@ -95,6 +102,9 @@ def _handler(server: Loopback, answer: Answer, content_type: str) -> type[BaseHT
                 headers={name.lower(): value for name, value in self.headers.items()},
                 body=self.rfile.read(size),
             )
+            if server.stopped:
+                self.close_connection = True
+                return
             server.asked.append(f"{asked.method} {asked.path}")
             self._say(server.failing or answer(asked))
 
