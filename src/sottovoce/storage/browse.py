@@ -163,23 +163,30 @@ class Browser:
 
 def open_place(place: Place, *, base: Path) -> Browser:
     """The place a URL names; nothing is asked yet. PolicyError for a URL of another kind."""
-    from obstore.store import LocalStore, from_url
+    from obstore.store import LocalStore
 
     url = urlsplit(place.url)
     if url.scheme == "file" and url.path:
         root = (base / url.path).resolve()
         with failures_named():
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            root.mkdir(mode=0o750, parents=True, exist_ok=True)
             return Browser(backend=LocalStore(root), scheme="file", root=root)
+    return Browser(backend=open_backend(place), scheme=url.scheme)
+
+
+def open_backend(place: Place) -> Backend:
+    """The cloud store a URL names. PolicyError for a URL of another kind."""
+    from obstore.store import from_url
+
+    url = urlsplit(place.url)
     if url.scheme not in CLOUDS or not url.netloc:
         raise PolicyError("the url names no place for objects", hint="write s3://…, gs://…, az://… or file:folder")
-    store = from_url(
+    return from_url(
         place.url,
         config=_config(place, url.scheme),
         client_options={"timeout": _TIMEOUT, "allow_http": (place.endpoint or "").startswith("http://")},
         retry_config={"max_retries": _RETRIES, "retry_timeout": _TIMEOUT},
     )
-    return Browser(backend=store, scheme=url.scheme)
 
 
 def _config(place: Place, scheme: str) -> Any:

@@ -45,6 +45,7 @@ class Waiting:
 
     location: str
     key: str
+    credential: str
     data: bytes
 
 
@@ -99,13 +100,18 @@ class Outbox:
         note = json.loads(said)
         if hashlib.sha256(data).hexdigest() != note["digest"]:
             return None
-        return Waiting(location=note["location"], key=note["key"], data=data)
+        return Waiting(location=note["location"], key=note["key"], credential=note["credential"], data=data)
 
     def keep_waiting(self, upload: str, waiting: Waiting) -> None:
         """Ciphertext first, so that what is noted is there."""
         self._write(f"waiting/{upload}.svup", waiting.data)
         digest = hashlib.sha256(waiting.data).hexdigest()
-        note = {"location": waiting.location, "key": waiting.key, "digest": digest}
+        note = {
+            "location": waiting.location,
+            "key": waiting.key,
+            "credential": waiting.credential,
+            "digest": digest,
+        }
         self._write(f"waiting/{upload}.json", json.dumps(note).encode())
 
     def locations(self) -> frozenset[str]:

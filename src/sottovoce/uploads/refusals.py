@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from sottovoce.errors import UploadRefused
 
@@ -46,6 +47,10 @@ class Refusal(StrEnum):
     MEDIA_TRUNCATED = "MEDIA_TRUNCATED"
     MEDIA_TOO_LARGE = "MEDIA_TOO_LARGE"
     """It claims, or decodes to, more than the inbox takes."""
+
+
+INSIDE: Final = frozenset(list(Refusal)[list(Refusal).index(Refusal.CONTENT_BROKEN) :])
+"""Reasons that are known only once an upload's own key has opened: they are its contributor's to know."""
 
 
 def refused(reason: Refusal, message: str, *, hint: str = "") -> UploadRefused:

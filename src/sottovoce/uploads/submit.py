@@ -95,10 +95,11 @@ class Submitter:
         return Confidential(data)
 
     def _waiting(self, upload: str) -> Waiting | None:
-        """What is ready to be sent by this very credential's way, to the key that is in use."""
+        """What is ready to be sent by this very credential, to the key that is in use."""
         found = self._outbox.waiting(upload)
-        usable = found and found.key == self._inbox.key.fingerprint and self._dropbox.takes(found.location)
-        return found if usable else None
+        if found is None or (found.key, found.credential) != (self._inbox.key.fingerprint, self._credential.id):
+            return None
+        return found if self._dropbox.takes(found.location) else None
 
     def _enclosed(
         self, upload: str, file: Path, media: Confidential[bytes], digest: str, statement: Statement
@@ -126,7 +127,7 @@ class Submitter:
         signature = self._credential.sign(signing_message(details, address))
         contents = Contents(details=write_details(details, signature), media=media)
         data = enclose(contents, to=self._inbox.key.public, address=address, random=self._random)
-        waiting = Waiting(location=location, key=self._inbox.key.fingerprint, data=data)
+        waiting = Waiting(location=location, key=self._inbox.key.fingerprint, credential=self._credential.id, data=data)
         self._outbox.keep_waiting(upload, waiting)
         return waiting
 
