@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Final
 
 import rfc8785
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -332,11 +332,6 @@ class _Sparingly:
         self._written += 1
         spared, self._spared = self._spared, 0
         return spared
-
-
-def not_signed_in() -> NoReturn:
-    """Nobody is asking."""
-    raise AccessRefused("nobody is known to be asking", hint="sign in, or present a grant")
 
 
 def _row(asked: Asked, target: Target, commit: str | None, detail: bytes | None, at_ms: int) -> dict[str, object]:
