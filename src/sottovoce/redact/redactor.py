@@ -24,6 +24,7 @@ from sottovoce.domain.sound import MediaFormat, Role, Sound, sound_digest
 from sottovoce.domain.transcript import Transcript
 from sottovoce.errors import DetectionError, RedactionError
 from sottovoce.redact import evidence
+from sottovoce.redact.answers import Questions, whole_answers
 from sottovoce.redact.asked import asked
 from sottovoce.redact.ground import Ground, survey
 from sottovoce.redact.hearing import hear, unanswered_s
@@ -73,11 +74,15 @@ class Redactor:
         languages: frozenset[str] = frozenset({"en"}),
         long_finder: LongFinder | None = None,
         tile_s: float = TILE_S,
+        questions: Questions | None = None,
+        ear_languages: frozenset[str] = frozenset({"en"}),
     ) -> None:
         """`languages` are those the finder knows; a transcript in another is withheld.
 
         A recording longer than `tile_s` is heard, cut and checked in tiles where there is a `long_finder`, which
-        must find what `finder` does; otherwise all of it is in memory at once.
+        must find what `finder` does; otherwise all of it is in memory at once. In a language that is not one of
+        `ear_languages` what `questions` knows of is answered by words that go whole; without it that language is
+        withheld.
         """
         if not ears:
             raise RedactionError(
@@ -88,7 +93,9 @@ class Redactor:
         self._long_finder = long_finder
         self._settler = Settler(ears=ears, noise_source=noise_source)
         self._ears = len(ears)
-        self._languages = languages
+        self._languages = languages if questions else languages & ear_languages
+        self._questions = questions
+        self._ear_languages = ear_languages
         self._tile_s = tile_s if long_finder else math.inf
 
     def redact(self, admitted: Admitted, rules: RedactionRules) -> Passed[Verified] | Withheld:
@@ -164,10 +171,10 @@ class Redactor:
         heard = self._heard(tape, ground, size, language)
         if isinstance(heard, Withheld):
             return heard
-        found = asked(Reason.DETECTOR_FAILED, lambda: self._found(tape, ground, size, heard))
+        found = asked(Reason.DETECTOR_FAILED, lambda: self._everything(tape, ground, size, heard))
         if isinstance(found, Withheld):
             return found
-        settled = self._settler.settle(tape, ground, (*found, *_unheard(heard)), rules, size=size)
+        settled = self._settler.settle(tape, ground, found, rules, size=size)
         if isinstance(settled, Withheld):
             return settled
         transcript = asked(Reason.REDACTION_FAILED, lambda: redact_transcript(heard, settled.plan))
@@ -180,11 +187,19 @@ class Redactor:
         heard = asked(Reason.HEARING_FAILED, lambda: hear(self._transcriber, tape, ground, cuts, language=language))
         if isinstance(heard, Withheld):
             return heard
-        if heard.language.split("-")[0] not in self._languages:
+        if _language(heard) not in self._languages:
             return Withheld(reason=Reason.LANGUAGE_UNSUPPORTED, evidence={"language": heard.language})
         if (audible := unanswered_s(heard, ground)) > _AUDIBLE_S:
             return Withheld(reason=Reason.TRANSCRIPT_EMPTY, evidence={"audible_ms": round(audible * 1000)})
         return heard
+
+    def _everything(self, tape: Tape, ground: Ground, size: int, heard: Transcript) -> tuple[Finding, ...]:
+        """What was found, what was not heard, and the answers that go whole."""
+        found = (*self._found(tape, ground, size, heard), *_unheard(heard))
+        if self._questions is None or _language(heard) in self._ear_languages:
+            return found
+        questions = self._questions.asked(_unsounded(ground), heard)
+        return (*found, *whole_answers(questions, heard, ground.roles, found, frames=ground.frames))
 
     def _found(self, tape: Tape, ground: Ground, size: int, heard: Transcript) -> tuple[Finding, ...]:
         if isinstance(tape, SoundTape) and (self._long_finder is None or ground.frames <= size):
@@ -216,6 +231,10 @@ def _unsounded(ground: Ground) -> Sound:
     """The recording's shape without its sound, at no cost. A detector that listens to it hears no silence: it fails."""
     nothing = np.broadcast_to(np.float32(np.nan), (ground.channels, ground.frames))
     return Sound(samples=nothing, rate=ground.rate, roles=ground.roles)
+
+
+def _language(heard: Transcript) -> str:
+    return heard.language.split("-")[0]
 
 
 def _unheard(heard: Transcript) -> tuple[Finding, ...]:

@@ -50,9 +50,11 @@ def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -
     from sottovoce.detect.defaults import default_detectors
     from sottovoce.detect.dtmf import ToneEar
     from sottovoce.detect.finder import Finder
+    from sottovoce.detect.languages.doubt import SECOND_EARS
     from sottovoce.detect.second_ear import SecondEar
     from sottovoce.redact.redactor import Redactor
     from sottovoce.wiring.long_calls import compose_long_finder
+    from sottovoce.wiring.questions import PromptedQuestions
 
     finder = Finder(detectors=default_detectors(keep_last_four=keep_last_four))
     ears = (SecondEar(), ToneEar())
@@ -64,6 +66,8 @@ def compose_redactor(transcriber: Transcriber, *, keep_last_four: bool = True) -
         noise_source=noise_source,
         languages=finder.languages & heard,
         long_finder=compose_long_finder(keep_last_four=keep_last_four),
+        questions=PromptedQuestions(),
+        ear_languages=SECOND_EARS,
     )
 
 
