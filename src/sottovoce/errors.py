@@ -56,6 +56,8 @@
     │   ├── SignatureRefused     nobody we know signed it, or it was changed, or it is old
     │   ├── EventRefused         it is too large, not valid JSON, or not an event we understand
     │   └── IntakeBusy           more than can be written down now: send it again (retryable)
+    ├── ComplianceError          judging calls, and what follows
+    │   └── VerdictRefused       an engine's answer is not a verdict on what was asked
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
 Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
@@ -347,3 +349,12 @@ class EventRefused(IntakeError):
 class IntakeBusy(IntakeError):
     code = "E_INTAKE_BUSY"
     retryable = True
+
+
+class ComplianceError(SottovoceError):
+    code = "E_COMPLIANCE"
+    exit_code = 16
+
+
+class VerdictRefused(ComplianceError):
+    code = "E_VERDICT"
