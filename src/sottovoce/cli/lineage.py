@@ -1,4 +1,4 @@
-"""`sottovoce lineage`: where a conversation went, and which conversations are in the corpus."""
+"""`sottovoce lineage`: where a conversation went, which recordings are in the corpus, and when they were used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import typer
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.custody.lineage import RecordingLineage, corpus_members, lineage_of, lineage_of_recording
+from sottovoce.custody.usage import UsedSample, usage_of
+from sottovoce.errors import PolicyError
 
 app = typer.Typer(no_args_is_help=True, help="Where recordings went.")
 
@@ -54,6 +56,98 @@ def members(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         answer(rows)
         return
     table("In the corpus", ("conversation", "recording", "corpus id", "version"), [tuple(r.values()) for r in rows])
+
+
+@app.command()
+def used(
+    workspace: InWorkspace = HERE,
+    *,
+    conversation: Annotated[str | None, typer.Option(help="One conversation only.")] = None,
+    version: Annotated[str | None, typer.Option(help="One corpus version only.")] = None,
+    run: Annotated[str | None, typer.Option(help="What one training run read.")] = None,
+    without_conversations: Annotated[
+        bool, typer.Option("--without-conversations", help="Leave out whose recordings these are.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Which customer recordings are in the corpus, and when were they used. For the role that may know."""
+    house = house_at(workspace)
+    usage = usage_of(house.registry.engine, conversation_id=conversation, version=version, run=run)
+    usage = usage.without_conversations() if without_conversations else usage
+    if as_json:
+        answer({"samples": [_used(each) for each in usage.samples], "erased": usage.erased})
+        return
+    table(
+        "In the corpus, and when it was used",
+        ("conversation", "corpus id", "version", "split", "training runs", "models", "opened", "last used"),
+        [_row(each) for each in usage.samples],
+    )
+    erased = f"; {usage.erased} more were erased" if usage.erased else ""
+    used_ = sum(each.last_used_at is not None for each in usage.samples)
+    conversations = len({each.recording for each in usage.samples})
+    say(f"{len(usage.samples)} samples of {conversations} recordings, {used_} of them used{erased}.")
+
+
+@app.command()
+def tell(
+    workspace: InWorkspace = HERE,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the events as JSON lines, and send nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the OpenLineage collector that policy names what it has not heard yet."""
+    custody = house_at(workspace).custody
+    if dry_run:
+        for event in custody.event_teller().pending():
+            typer.echo(event)
+        return
+    if custody.teller is None:
+        raise PolicyError("policy names no collector", hint="set `openlineage.url`, or look with --dry-run")
+    events = custody.teller.tell()
+    if as_json:
+        answer({"events": events})
+    else:
+        say(f"{events} events told.")
+
+
+def _used(each: UsedSample) -> dict[str, Any]:
+    return {
+        **({} if each.conversation_id is None else {"conversation": each.conversation_id}),
+        "recording": each.recording,
+        "corpus_id": each.corpus_id,
+        "version": each.version,
+        "split": each.split,
+        "released_at": each.released_at.isoformat(),
+        "consent": dict(each.consent),
+        "treatment": dict(each.treatment),
+        "trainingRunIds": list(each.training_run_ids),
+        "models": list(each.models),
+        "runs": [
+            {
+                "run": run.run,
+                "purpose": run.purpose,
+                "started_at": run.started_at.isoformat(),
+                "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+                "status": run.status,
+                "presumed": run.presumed,
+            }
+            for run in each.runs
+        ],
+        "openings": [
+            {"at": opened.at.isoformat(), "actor": opened.actor, "purpose": opened.purpose, "entry": opened.ledger}
+            for opened in each.openings
+        ],
+        "last_used_at": each.last_used_at.isoformat() if each.last_used_at else None,
+    }
+
+
+def _row(each: UsedSample) -> tuple[object, ...]:
+    runs = ", ".join(f"{run.run}{' (presumed)' if run.presumed else ''}" for run in each.runs)
+    last = f"{each.last_used_at:%Y-%m-%d %H:%M}" if each.last_used_at else "never"
+    who = each.conversation_id if each.conversation_id is not None else each.recording
+    return who, each.corpus_id, each.version, each.split, runs, ", ".join(each.models), len(each.openings) or "", last
 
 
 def _recording(recording: RecordingLineage) -> dict[str, Any]:

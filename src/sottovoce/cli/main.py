@@ -30,8 +30,10 @@ from sottovoce.cli import (
     lineage,
     plan,
     policy,
+    retention,
     run,
     sandbox,
+    training,
     worker,
 )
 from sottovoce.cli.house import leave
@@ -53,7 +55,6 @@ app.command("run")(run.run)
 app.command("redact")(files.redact)
 app.command("transcribe")(files.transcribe)
 app.command("anonymize")(files.anonymize)
-app.command("erase")(erase.erase)
 app.command("sandbox")(sandbox.sandbox)
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
@@ -62,6 +63,9 @@ app.add_typer(corpus.app, name="corpus")
 app.add_typer(intake.app, name="intake")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(lineage.app, name="lineage")
+app.add_typer(training.app, name="training")
+app.add_typer(retention.app, name="retention")
+app.add_typer(erase.app, name="erase")
 app.add_typer(conformance.app, name="conformance")
 
 

@@ -35,6 +35,13 @@ class Collector(Protocol):
         ...
 
 
+class Nobody:
+    """Where policy names no address: nothing is told."""
+
+    def tell(self, event: str) -> None:  # noqa: ARG002
+        raise CustodyError("policy names no lineage collector", hint="set `openlineage.url`")
+
+
 class FileCollector:
     """Lines of JSON at the end of a file."""
 

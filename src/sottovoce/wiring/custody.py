@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from sottovoce.custody.artefacts import rules_of
+from sottovoce.custody.certified import CertifiedErasure, certified_erasures
 from sottovoce.custody.deliveries import Deliveries
 from sottovoce.custody.destruction import Destroyer
 from sottovoce.custody.erasure import Deadlines, Eraser
 from sottovoce.custody.erasure_list import ErasureList
-from sottovoce.custody.events import Collector, FileCollector, HttpCollector, Teller
+from sottovoce.custody.events import Collector, FileCollector, HttpCollector, Nobody, Teller
 from sottovoce.custody.holds import Holds
 from sottovoce.custody.impact import Impacts
 from sottovoce.custody.notices import Notices, Notifier
@@ -23,6 +25,7 @@ from sottovoce.custody.openlineage import EventMaker
 from sottovoce.custody.replay import Replayer, ReplayReport
 from sottovoce.custody.sweep import Sweeper
 from sottovoce.custody.training import Training
+from sottovoce.errors import CustodyError
 from sottovoce.policy.model import NoticeTarget
 from sottovoce.settings import resolve_secret
 from sottovoce.storage.protocol import ObjectStore
@@ -31,6 +34,8 @@ from sottovoce.vault.key_tables import RecordingKeyState
 
 if TYPE_CHECKING:
     from sottovoce.wiring.house import House
+
+_log = logging.getLogger(__name__)
 
 _ALIVE: Final = {RecordingKeyState.ACTIVE, RecordingKeyState.FROZEN}
 
@@ -148,14 +153,28 @@ class Custody:
     def teller(self) -> Teller | None:
         """None where policy names no collector."""
         collector = self._collector()
-        if collector is None:
-            return None
+        return None if collector is None else self.event_teller(collector)
+
+    def event_teller(self, collector: Collector | None = None) -> Teller:
+        """Events for a collector; without one they can only be looked at."""
         maker = EventMaker(
             origin=self._house.origin,
             namespace=self._policy.openlineage.namespace or f"sottovoce.{self._policy.tenant}",
             training=self.training,
         )
-        return Teller(engine=self._engine, ledger=self._house.ledger, maker=maker, collector=collector)
+        return Teller(engine=self._engine, ledger=self._house.ledger, maker=maker, collector=collector or Nobody())
+
+    def erasures(self) -> tuple[CertifiedErasure, ...]:
+        """Every erasure that was certified, with what it still waits for."""
+        return certified_erasures(self._engine)
+
+    def tell_quietly(self) -> int:
+        """Tells the collector what is new; one that does not answer holds nothing up, and hears it next time."""
+        try:
+            return self.teller.tell() if self.teller is not None else 0
+        except CustodyError as failure:
+            _log.warning("the lineage collector was not told: %s", failure.code)
+            return 0
 
     def _collector(self) -> Collector | None:
         chosen, root = self._policy.openlineage, self._house.workspace.root
