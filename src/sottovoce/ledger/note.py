@@ -153,9 +153,10 @@ def note_text(note: str | bytes) -> str:
     return text
 
 
-def note_names_key(note: str | bytes, key: NoteKey) -> bool:
-    """True when a signature line carries this key's name and id, whether or not it holds."""
-    return any((name, key_id) == (key.name, key.key_id) for name, key_id, _ in map(_signature, _parts(note)[1]))
+def signature_lines(note: str | bytes, keys: Sequence[NoteKey]) -> str:
+    """The signature lines that carry the name and id of one of the keys, whether or not they hold."""
+    known = {(key.name, key.key_id) for key in keys}
+    return "".join(f"{line}\n" for line in _parts(note)[1] if _signature(line)[:2] in known)
 
 
 def valid_name(name: str) -> bool:

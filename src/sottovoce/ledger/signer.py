@@ -52,8 +52,12 @@ def create_log_key(path: Path, *, name: str, passphrase: Confidential[str] | Non
 
     Raises WorkspaceError when the file exists: replacing a log key would orphan every checkpoint.
     """
+    return Ed25519Signer(name=name, key=draw_key(path, passphrase=passphrase))
+
+
+def draw_key(path: Path, *, passphrase: Confidential[str] | None = None) -> Confidential[Ed25519PrivateKey]:
+    """A new Ed25519 key in a new file that only its owner may read; raises WorkspaceError when the file exists."""
     key = Confidential(Ed25519PrivateKey.generate())
-    signer = Ed25519Signer(name=name, key=key)
     wrapped = key.reveal().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _wrapping(passphrase))
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -63,11 +67,16 @@ def create_log_key(path: Path, *, name: str, passphrase: Confidential[str] | Non
         file.write(wrapped)
         file.flush()
         os.fsync(file.fileno())
-    return signer
+    return key
 
 
 def load_log_key(path: Path, *, name: str, passphrase: Confidential[str] | None = None) -> Ed25519Signer:
     """The signer of a key file; raises WorkspaceError when it is missing, open to others, or does not unlock."""
+    return Ed25519Signer(name=name, key=read_key(path, passphrase=passphrase))
+
+
+def read_key(path: Path, *, passphrase: Confidential[str] | None = None) -> Confidential[Ed25519PrivateKey]:
+    """The key in a file; raises WorkspaceError when it is missing, open to others, or does not unlock."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         wrapped = path.read_bytes()
@@ -81,7 +90,7 @@ def load_log_key(path: Path, *, name: str, passphrase: Confidential[str] | None 
         raise WorkspaceError("the log key does not unlock", hint="check the passphrase") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise WorkspaceError("the log key is not an Ed25519 key")
-    return Ed25519Signer(name=name, key=Confidential(key))
+    return Confidential(key)
 
 
 def _wrapping(passphrase: Confidential[str] | None) -> KeySerializationEncryption:
