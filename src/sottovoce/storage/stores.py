@@ -85,11 +85,7 @@ class CloudStore:
             return bytes(obstore.get_range(self._backend, checked(name), start=start, end=end))
 
     def delete(self, name: str) -> None:
-        try:
-            with failures_named():
-                obstore.delete(self._backend, checked(name))
-        except ObjectMissing:
-            return
+        self._delete_one(name)
 
     def delete_all(self, names: Iterable[str]) -> Mapping[str, StorageError]:
         """In bulk requests where the service has them; what one of those failed for, each alone."""
@@ -99,7 +95,7 @@ class CloudStore:
                 with failures_named():
                     obstore.delete(self._backend, some)
             except StorageError:
-                failed |= delete_side_by_side(self.delete, some)
+                failed |= delete_side_by_side(self._delete_one, some)
         return failed
 
     def exists(self, name: str) -> bool:
@@ -115,6 +111,13 @@ class CloudStore:
             for chunk in obstore.list(self._backend, prefix=checked(prefix)):
                 for found in chunk:
                     yield found["path"]
+
+    def _delete_one(self, name: str) -> None:
+        try:
+            with failures_named():
+                obstore.delete(self._backend, checked(name))
+        except ObjectMissing:
+            return
 
 
 class SigningStore(CloudStore):
