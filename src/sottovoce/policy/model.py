@@ -9,20 +9,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
+from sottovoce.policy.ledger import Ledger
+from sottovoce.policy.strict import SecretRef, Strict
 
 Bundle = Literal["pci", "phi", "gdpr_special", "all"]
-SecretRef = Annotated[str, Field(pattern=r"^(env|file):.+$")]
-"""Secrets by reference only (SPEC 15.4)."""
 
 
 class GenesysSource(Strict):
@@ -174,7 +169,7 @@ class Corpus(Strict):
     format: Literal["wav", "flac"] = "flac"
     channels: Literal["separate", "mix", "customer", "agent"] = "separate"
     """`separate` makes one sample a channel, so that splits can keep speakers apart."""
-    splits: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    splits: dict[Split, float] = Field(default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1})
     queue_categories: dict[str, str] = Field(default_factory=dict)
     """Queue id or name to category; the only thing about a queue that is ever released."""
 
@@ -464,6 +459,7 @@ class Policy(Strict):
     keys: Keys = FileKeys()
     storage: Storage = Storage()
     database: Database = Database()
+    ledger: Ledger = Ledger()
     retention: Retention = Retention()
     erasure: Erasure = Erasure()
     openlineage: OpenLineage = OpenLineage()

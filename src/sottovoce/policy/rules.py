@@ -77,6 +77,27 @@ def _together(names: str, otherwise: str) -> Flaw:
     return Flaw(path=("keys",), message=f"{names} belong together", hint=f"give all of them, or none {otherwise}")
 
 
+def _ledger(policy: Policy) -> Iterator[Flaw]:
+    given = policy.ledger
+    for name, needed, kept in (
+        ("anchors", given.anchors_needed, given.anchors),
+        ("witnesses", given.witnesses_needed, given.witnesses),
+    ):
+        if needed is not None and needed > len(kept):
+            yield Flaw(
+                path=("ledger", f"{name}_needed"),
+                message=f"`{name}_needed` asks for more than there are under `{name}`",
+                hint=f"name at least {needed} of them, or leave it out to need all",
+            )
+    for at, anchor in enumerate(given.anchors):
+        if anchor.kind == "s3" and (anchor.access_key is None) != (anchor.secret_key is None):
+            yield Flaw(
+                path=("ledger", "anchors", at),
+                message="`access_key` and `secret_key` belong together",
+                hint="give both of them, or none for the machine's own role",
+            )
+
+
 def _basis(policy: Policy) -> Iterator[Flaw]:
     given = policy.lawful_basis
     if given.basis is LawfulBasis.CONSENT and not policy.consent.wordings:
@@ -360,6 +381,7 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _inboxes,
     _storage,
     _databases,
+    _ledger,
     _integers,
     _duties,
     _notices,
