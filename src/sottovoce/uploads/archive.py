@@ -1,6 +1,7 @@
 """A part of an object store as a store of its own: everything in it lies below one name.
 
-The archive of raw recordings is one: its prefix has its own rights and lifecycle, and its keys are a class of their own.
+The archive of raw recordings is one: its prefix has rights and a lifecycle of its own, and its keys are a class of
+their own.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Custody:
         return Eraser(
             registry=house.registry,
             ledger=house.ledger,
-            shredder=house.vault,
+            shredder=house.uploads.shredder,
             ciphertext=house.store,
             signer=house.signer,
             clock=house.clock,
@@ -94,7 +94,7 @@ class Custody:
         return Replayer(
             engine=self._engine,
             ledger=house.ledger,
-            shredder=house.vault,
+            shredder=house.uploads.shredder,
             ciphertext=house.store,
             notes=self.notes,
             alive=lambda key: house.keystore.state(key) in _ALIVE,
@@ -118,7 +118,7 @@ class Custody:
             engine=self._engine,
             ledger=house.ledger,
             eraser=self.eraser,
-            destroyer=Destroyer(engine=self._engine, shredder=house.vault, ciphertext=house.store),
+            destroyer=Destroyer(engine=self._engine, shredder=house.uploads.shredder, ciphertext=house.store),
             holds=self.holds,
             rules=rules_of(self._policy.retention),
             policy_digest=house.loaded.digest,

@@ -52,8 +52,10 @@ from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.intake import compose_desk, compose_door
+from sottovoce.wiring.ledger import compose_ledger
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
+from sottovoce.wiring.uploads import Uploads
 from sottovoce.wiring.workspace import origin_of, utc_now
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class House:
         opened = self.__dict__
         if "sources" in opened:
             close_sources(opened.pop("sources"))
+        if "uploads" in opened:
+            opened.pop("uploads").close()
         if "keystore" in opened:
             opened["keystore"].close()
         if "_database" in opened:
@@ -106,7 +110,14 @@ class House:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(engine=self._database, signer=self.signer, origin=self.origin, clock=self.clock)
+        return compose_ledger(
+            self._database,
+            signer=self.signer,
+            origin=self.origin,
+            policy=self.policy,
+            workspace=self.workspace,
+            clock=self.clock,
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -157,7 +168,17 @@ class House:
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
-        return compose_sources(self.policy, root=self.workspace.root, tokenizer=self.tokenizer)
+        return compose_sources(
+            self.policy,
+            root=self.workspace.root,
+            tokenizer=self.tokenizer,
+            inbox=lambda name, settings: self.uploads.source(name, settings),
+        )
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Contributors, inboxes, and what becomes of what was sent."""
+        return Uploads(self)
 
     def screener(self) -> Screener:
         known = LineKnown(registry=self.registry, line=self.line.name)

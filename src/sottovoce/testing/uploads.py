@@ -1,0 +1,107 @@
+"""A workspace with an inbox, and contributors who send to it: real keys, real files, no models."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from sottovoce.domain.confidential import Confidential
+from sottovoce.settings import Workspace
+from sottovoce.testing.house import PASSPHRASE, quick_house
+from sottovoce.uploads.credential import MAX_TTL, Credential
+from sottovoce.uploads.deliver import open_dropbox
+from sottovoce.uploads.outbox import Outbox, Sent
+from sottovoce.uploads.submit import Statement, Submitter
+from sottovoce.wiring.house import House
+from sottovoce.wiring.workspace import build_workspace, utc_now
+
+POLICY = """\
+version: uploads-1
+sources:
+  voices:
+    kind: inbox
+    url: file:inbox
+    wording: I agree that this recording is used to train AI models.
+    wording_version: w1
+    receipts_url: file:{receipts}
+{more}
+lawful_basis:
+  basis: consent
+consent:
+  wordings:
+    - version: w1
+      effective: 2025-01-01
+exclusions:
+  min_seconds: 1.0
+selection:
+  target_hours: 100.0
+keys:
+  passphrase: file:passphrase
+"""
+
+
+def inbox_workspace(root: Path, *, more: str = "") -> Workspace:
+    """A workspace whose policy has the inbox `voices`; `more` is indented under it."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
+    text = POLICY.format(receipts=root.resolve() / "inbox" / "receipts", more=more)
+    return build_workspace(root, policy=text, passphrase=Confidential(PASSPHRASE))
+
+
+def clip(seed: int = 1, *, seconds: float = 2.0, rate: int = 8000, channels: int = 1) -> bytes:
+    """A WAV file of noise, another one for each seed."""
+    noise = 0.2 * np.random.default_rng(seed).standard_normal((int(seconds * rate), channels))
+    made = io.BytesIO()
+    soundfile.write(made, noise.astype(np.float32), rate, format="WAV", subtype="PCM_16")
+    return made.getvalue()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """A contributor at their own machine."""
+
+    credential: Credential
+    submitter: Submitter
+    outbox: Outbox
+    home: Path
+
+    def send(self, file: Path, *, agreed_on: date | None = None) -> Sent:
+        """Sends one file; the same one twice is one upload."""
+        said = Statement(agreed_on=agreed_on or utc_now().date(), language="en-US", device="phone", reference="ref-1")
+        return self.submitter.submit(file, said)[0]
+
+
+def sender(
+    house: House,
+    home: Path,
+    *,
+    contributor: str | None = None,
+    ttl: timedelta = MAX_TTL,
+    clock: Callable[[], datetime] = utc_now,
+) -> Sender:
+    """A new contributor, or another credential of one, ready to send."""
+    inbox = house.uploads.inbox()
+    contributor = contributor or house.uploads.contributors.add(inbox.name).id
+    credential = inbox.credential(contributor, ttl=ttl)
+    outbox = Outbox(home=home, random=os.urandom)
+    submitter = Submitter(
+        inbox=outbox.trust(inbox.publish(), pin=None),
+        credential=credential,
+        dropbox=open_dropbox(credential),
+        outbox=outbox,
+        clock=clock,
+        random=os.urandom,
+    )
+    return Sender(credential=credential, submitter=submitter, outbox=outbox, home=home)
+
+
+def inbox_house(root: Path, *, more: str = "", clock: Callable[[], datetime] = utc_now) -> House:
+    """The house of such a workspace, its slow rooms exchanged."""
+    return quick_house(inbox_workspace(root, more=more), clock=clock)

@@ -1,0 +1,341 @@
+"""Contributors and inboxes, composed: who may send, what is taken in, what becomes of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
+
+from sottovoce.database.batches import batches
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.outcome import OutcomeStatus
+from sottovoce.domain.recording import RecordingMetadata
+from sottovoce.errors import KeyShredded, PolicyError, RecordingErased, StorageError, UnknownRecording
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.policy.model import InboxSource as InboxPolicy
+from sottovoce.sources.inbox import Arrival, InboxSource
+from sottovoce.sources.protocol import recording_key
+from sottovoce.storage.browse import open_place
+from sottovoce.uploads.archive import StoreBelow
+from sottovoce.uploads.contributors import Contributors
+from sottovoce.uploads.credential import MAX_TTL, Credential
+from sottovoce.uploads.details import wording_digest
+from sottovoce.uploads.disposal import ARCHIVE, Disposal, Swept
+from sottovoce.uploads.doors import open_door
+from sottovoce.uploads.examine import Examined, Examiner, Inspected, Limits
+from sottovoce.uploads.intake import Intake, Taken
+from sottovoce.uploads.keys import InboxKey, InboxKeys
+from sottovoce.uploads.published import PublicKey, PublishedInbox, publish
+from sottovoce.uploads.received import Received, ReceivedUploads, State
+from sottovoce.vault.keystore import KeyStore
+from sottovoce.vault.vault import ShredReport, Vault
+from sottovoce.wiring.sources import place_of
+
+if TYPE_CHECKING:
+    from sottovoce.custody.erasure_report import ErasureReport
+    from sottovoce.wiring.house import House
+
+WITHDRAWN: Final = "CONSENT_WITHDRAWN"
+
+
+class Inbox:
+    """One inbox of the policy, as a source sees it and as its keeper does."""
+
+    def __init__(self, house: House, uploads: Uploads, name: str, settings: InboxPolicy) -> None:
+        self._house = house
+        self._uploads = uploads
+        self.name = name
+        self.settings = settings
+        self.id = f"{house.policy.tenant}/{name}"
+        self.place = place_of(settings, root=house.workspace.root)
+        self.browser = open_place(self.place, base=house.workspace.root)
+
+    @cached_property
+    def intake(self) -> Intake:
+        house, uploads = self._house, self._uploads
+        wordings = {wording.version: wording.effective for wording in house.policy.consent.wordings}
+        examiner = Examiner(
+            name=self.name,
+            inbox=self.id,
+            browser=self.browser,
+            people=uploads.contributors,
+            keys=uploads.keys,
+            limits=Limits(max_bytes=self.settings.max_bytes, wordings=wordings),
+            inspect=partial(inspect, max_seconds=self.settings.max_seconds, max_bytes=self.settings.max_bytes),
+            published=partial(uploads.received.wordings, self.name),
+            clock=house.clock,
+        )
+        return Intake(
+            name=self.name,
+            inbox=self.id,
+            browser=self.browser,
+            examiner=examiner,
+            received=uploads.received,
+            recording=partial(recording_key, house.tokenizer, self.name),
+            signer=house.signer,
+            clock=house.clock,
+            actor=house.actor,
+        )
+
+    @cached_property
+    def disposal(self) -> Disposal:
+        return Disposal(
+            name=self.name,
+            browser=self.browser,
+            intake=self.intake,
+            received=self._uploads.received,
+            archive=self._uploads.archive if self.settings.raw == "archive" else None,
+            outcome=self._uploads.outcome,
+            kept=timedelta(days=self._house.policy.retention.raw_days),
+            clock=self._house.clock,
+        )
+
+    def receive(self) -> Iterator[Arrival]:
+        """What is accepted now, as a source tells of it; what was used before ends first."""
+        self.disposal.sweep()
+        self._uploads.keys.destroy_ended(self.name)
+        return (_arrival(taken.row, taken.examined) for taken in self.intake.receive() if taken.examined is not None)
+
+    def standing(self) -> Iterator[str]:
+        states = (State.ACCEPTED, State.DESTROYED, State.ARCHIVED)
+        return (row.recording for row in self._uploads.received.standing(self.name, *states) if row.recording)
+
+    def again(self, recording: str) -> Arrival:
+        (row,) = self._uploads.received.of_recordings([recording])
+        return _arrival(row, self.intake.open(row.location, row.stamp))
+
+    def media(self, location: str, stamp: str) -> Confidential[bytes]:
+        return self.intake.open(location, stamp).media
+
+    def publish(self) -> bytes:
+        """`inbox.json`, signed; its wording counts from now on."""
+        house, settings, now = self._house, self.settings, self._house.clock()
+        digest = wording_digest(settings.wording)
+        facts = {"inbox": self.name, "wording": digest}
+        entry = Entry(at=now, actor=house.actor, action=Action.INBOX_PUBLISHED, facts=facts)
+        self._uploads.received.publish_wording(self.name, settings.wording_version, digest, at=now, entries=[entry])
+        effective = {wording.version: wording.effective for wording in house.policy.consent.wordings}
+        self._uploads.keys.current(self.name)
+        document = PublishedInbox(
+            inbox=self.id,
+            keys=tuple(_public(key) for key in self._uploads.keys.all(self.name) if key.accepted(now)),
+            wording=settings.wording,
+            wording_version=settings.wording_version,
+            wording_effective=effective[settings.wording_version],
+            max_bytes=settings.max_bytes,
+            published_at=now,
+            receipts=settings.receipts_url,
+        )
+        return publish(document, house.signer)
+
+    def rotate(self) -> InboxKey:
+        """A new key; publish the inbox again, so that contributors use it."""
+        return self._uploads.keys.rotate(self.name, overlap=timedelta(days=self.settings.overlap_days))
+
+    def credential(self, contributor: str, *, ttl: timedelta = MAX_TTL, slots: int = 25) -> Credential:
+        """What lets a contributor send for a while. CredentialInvalid for one who may not."""
+        door = open_door(self.place, base=self._house.workspace.root)
+        return self._uploads.contributors.issue(contributor, inbox_id=self.id, doorkeeper=door, ttl=ttl, slots=slots)
+
+
+class Uploads:
+    """What a house offers of contributors and inboxes; each part is built when first asked for."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._engine = house.registry.engine
+        self._inboxes: dict[str, Inbox] = {}
+
+    @cached_property
+    def contributors(self) -> Contributors:
+        house = self._house
+        return Contributors(
+            engine=self._engine, ledger=house.ledger, clock=house.clock, random=os.urandom, actor=house.actor
+        )
+
+    @cached_property
+    def keys(self) -> InboxKeys:
+        house = self._house
+        return InboxKeys(
+            engine=self._engine,
+            ledger=house.ledger,
+            provider=house.key_ring,
+            tenant=house.policy.tenant,
+            clock=house.clock,
+            actor=house.actor,
+        )
+
+    @cached_property
+    def received(self) -> ReceivedUploads:
+        return ReceivedUploads(engine=self._engine, ledger=self._house.ledger)
+
+    @cached_property
+    def archive(self) -> Vault:
+        """Raw recordings that policy keeps: a key class, a place and a role of their own."""
+        house = self._house
+        store = StoreBelow(inner=house.store, prefix=ARCHIVE)
+        return Vault(tenant=self._archive_tenant, keystore=self._archive_keys, store=store, clock=house.clock)
+
+    @property
+    def _archive_tenant(self) -> str:
+        return f"{self._house.policy.tenant}.{ARCHIVE}"
+
+    @cached_property
+    def _archive_keys(self) -> KeyStore:
+        house = self._house
+        return KeyStore.open(
+            house.policy.database.keys_url,
+            base=house.workspace.root,
+            tenant=self._archive_tenant,
+            provider=house.key_ring,
+            clock=house.clock,
+        )
+
+    def close(self) -> None:
+        """Let go of the archive's key store, if it was opened."""
+        if "_archive_keys" in self.__dict__:
+            self._archive_keys.close()
+
+    @cached_property
+    def shredder(self) -> Shredder:
+        """Erases recordings with all that was sent of them."""
+        return Shredder(vault=self._house.vault, raw=self.forget)
+
+    def inbox(self, name: str | None = None) -> Inbox:
+        """An inbox of the policy; the only one, unless it is named. PolicyError where there is none."""
+        settings = {n: s for n, s in self._house.policy.sources.items() if isinstance(s, InboxPolicy)}
+        if name is None and len(settings) == 1:
+            name = next(iter(settings))
+        if name is None or name not in settings:
+            known = ", ".join(settings) or "none: add a source of kind inbox to the policy"
+            raise PolicyError("say which inbox", hint=f"inboxes of the policy: {known}")
+        if name not in self._inboxes:
+            self._inboxes[name] = Inbox(self._house, self, name, settings[name])
+        return self._inboxes[name]
+
+    def source(self, name: str, settings: InboxPolicy) -> InboxSource:  # noqa: ARG002 - found by its name
+        """The inbox as one of the house's sources."""
+        return InboxSource(
+            name=name,
+            inbox=self.inbox(name),
+            tokenizer=self._house.tokenizer,
+            consent_attribute=self._house.policy.consent.consent_attribute,
+            recall=self._recall,
+        )
+
+    def receive(self, name: str, *, seen: Callable[[int], None] = lambda _count: None) -> tuple[Taken, ...]:
+        """Takes in what is new, without running the pipeline."""
+        return tuple(self.inbox(name).intake.receive(seen=seen))
+
+    def sweep(self) -> Swept:
+        """Ends every upload that was used, in all inboxes of the policy."""
+        total = Swept()
+        for name, settings in self._house.policy.sources.items():
+            if isinstance(settings, InboxPolicy):
+                swept = self.inbox(name).disposal.sweep()
+                total = Swept(
+                    destroyed=total.destroyed + swept.destroyed,
+                    archived=total.archived + swept.archived,
+                    expired=total.expired + swept.expired,
+                )
+        return total
+
+    def withdraw(self, contributor: str, *, requested_by: str) -> ErasureReport:
+        """Nothing more is taken from them; what was is erased, with what is still on its way. Asking again is safe."""
+        from sottovoce.custody.subject import ByContributor
+
+        self.contributors.withdraw(contributor)
+        found = self.contributors.find(contributor)
+        subject = ByContributor(contributor=contributor)
+        report = self._house.eraser.erase(subject, requested_by=requested_by, why=WITHDRAWN)
+        if found is not None:
+            self._forget_rows(self.received.of_contributor(found.inbox, contributor))
+        return report
+
+    def outcome(self, recording: str) -> OutcomeStatus | None:
+        """How a recording's journey ended; None while it did not, and while a legal hold keeps its upload."""
+        try:
+            _, metadata = self._house.registry.recall(recording)
+        except (UnknownRecording, RecordingErased):
+            return None
+        ended = self._house.registry.outcome(self._house.line.name, recording)
+        return None if ended is None or metadata.legal_hold else ended.status
+
+    def forget(self, recordings: Sequence[str]) -> None:
+        """What was sent of these recordings, and what was archived of it, is gone. Raises VaultError."""
+        for some in batches(recordings):
+            rows = self.received.of_recordings(some)
+            if rows:
+                self.archive.shred_all([row.recording for row in rows if row.recording])
+                self._forget_rows(rows)
+
+    def _forget_rows(self, rows: Iterable[Received]) -> None:
+        by_inbox: dict[str, list[Received]] = {}
+        for row in rows:
+            by_inbox.setdefault(row.inbox, []).append(row)
+        for name, some in by_inbox.items():
+            self.inbox(name).disposal.forget(some)
+
+    def _recall(self, recording: str) -> RecordingMetadata | None:
+        try:
+            return self._house.registry.recall(recording)[1]
+        except (UnknownRecording, RecordingErased):
+            return None
+
+
+class Shredder:
+    """The vault's shredding, and with it what a contributor sent. What a legal hold keeps is left whole."""
+
+    def __init__(self, *, vault: Vault, raw: Callable[[Sequence[str]], None]) -> None:
+        self._vault = vault
+        self._raw = raw
+
+    def shred(self, rid: str) -> ShredReport:
+        """One; raises VaultError when not all of it went."""
+        report = self._vault.shred(rid)
+        self._raw([rid])
+        return report
+
+    def shred_all(self, rids: Iterable[str]) -> tuple[ShredReport, ...]:
+        """Many; each report says what failed."""
+        reports = self._vault.shred_all(rids)
+        gone = [report.rid for report in reports if not report.held]
+        try:
+            self._raw(gone)
+        except (StorageError, KeyShredded) as failure:
+            return tuple(r if r.held else replace(r, failures=(*r.failures, failure)) for r in reports)
+        return reports
+
+
+def inspect(media: Confidential[bytes], *, max_seconds: float, max_bytes: int) -> Inspected:
+    """Decodes a sound to its end, in constant memory. MediaError for what is none, or more than is taken."""
+    from sottovoce.domain.encoded import EncodedBytes
+    from sottovoce.speech.caps import Caps
+    from sottovoce.speech.decode import opened
+
+    with opened(EncodedBytes(media), caps=Caps(max_seconds=max_seconds, max_bytes=max_bytes)) as (shape, blocks):
+        frames = sum(len(block) for block in blocks)
+    return Inspected(duration_s=frames / shape.rate, format=shape)
+
+
+def _arrival(row: Received, examined: Examined) -> Arrival:
+    details, address = examined.details, examined.address
+    return Arrival(
+        recording=row.recording or "",
+        contributor=address.contributor,
+        upload=address.upload,
+        location=row.location,
+        stamp=row.stamp,
+        agreed_on=details.consent.agreed_on,
+        language=details.language,
+        device=details.device,
+        duration_s=examined.sound.duration_s,
+        format=examined.sound.format,
+    )
+
+
+def _public(key: InboxKey) -> PublicKey:
+    return PublicKey(public=key.public, until=None if key.ends_at is None else key.ends_at.date())
