@@ -159,6 +159,11 @@ def signature_lines(note: str | bytes, keys: Sequence[NoteKey]) -> str:
     return "".join(f"{line}\n" for line in _parts(note)[1] if _signature(line)[:2] in known)
 
 
+def signer_ids(note: str | bytes) -> tuple[tuple[str, bytes], ...]:
+    """Name and key id of every signature line, in order, whether or not they hold."""
+    return tuple(_signature(line)[:2] for line in _parts(note)[1])
+
+
 def valid_name(name: str) -> bool:
     """True for a key's name: neither spaces nor plus."""
     return _NAME.fullmatch(name) is not None

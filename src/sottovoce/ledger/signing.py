@@ -18,11 +18,11 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from sottovoce.database.engine import reading, writing
 from sottovoce.database.tables import checkpoints
-from sottovoce.errors import LedgerTampered
+from sottovoce.errors import LedgerTampered, LedgerUnavailable
 from sottovoce.ledger.anchor import Anchors
 from sottovoce.ledger.checkpoint import Checkpoint, open_checkpoint
 from sottovoce.ledger.merkle import EMPTY_ROOT, verify_consistency
-from sottovoce.ledger.note import Signer, VerifierKey, sign_note
+from sottovoce.ledger.note import Signer, VerifierKey, sign_note, signer_ids
 from sottovoce.ledger.tree import consistency_at, lock_tree, root_at, tree_size
 
 Prove = Callable[[int, int], tuple[bytes, ...]]
@@ -114,10 +114,22 @@ class Signing:
                 _prove_extension(connection, self.open(note), now)
             # Signed before, here or, where a commit was lost after anchoring, there.
             again = next((note for note in reversed(before) if self.open(note).size == size), None)
+            if again is None:
+                self._require_current(last, beside)
             note = again if again is not None else self._sign(now, beside)
             if again is None or again != last:
                 self._store(connection, now, note)
             return size, note
+
+    def _require_current(self, last: str | None, beside: Signer | None) -> None:
+        """A last note that names another key of ours was signed when keys changed: this process has the old one."""
+        known = {key.key_id for key in self.keys} | ({VerifierKey.parse(beside.vkey).key_id} if beside else set())
+        named = signer_ids(last) if last is not None else ()
+        if any(name == self.key.name and key_id not in known for name, key_id in named):
+            raise LedgerUnavailable(
+                "the log key was changed while this process held the old one",
+                hint="start the process again; if the change was interrupted, run `sottovoce ledger rotate-key` again",
+            )
 
     def _sign(self, now: Checkpoint, beside: Signer | None) -> str:
         return sign_note(now.text, self._signer, *([beside] if beside else []))
