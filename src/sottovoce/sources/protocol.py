@@ -12,14 +12,15 @@ import hmac
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef
-from sottovoce.domain.sound import Media
+from sottovoce.domain.sound import Media, Role
+from sottovoce.sources.growing import Growing
 
 RECORDING = "recording"
 CUSTOMER = "customer"
@@ -46,6 +47,15 @@ class Source(Protocol):
     def fetch(self, ref: RecordingRef, metadata: RecordingMetadata) -> Media:
         """The encoded sound, in memory. Raises SourceError or MediaError."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveMedia:
+    """A recording's files while they are still being fetched, by the source's own channel keys."""
+
+    metadata: RecordingMetadata = field(repr=False)
+    parts: Mapping[str, Growing] = field(repr=False)
+    roles: Mapping[str, tuple[Role, ...]]
 
 
 class Tokenizer(Protocol):

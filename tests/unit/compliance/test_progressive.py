@@ -36,7 +36,7 @@ class Script:
     at: int = 0
 
     def transcribe(self, sound: Sound, *, language: str | None) -> Transcript:
-        start = int(round(float(sound.samples[0, 0])))
+        start = round(float(sound.samples[0, 0]))
         self.heard.append((start, start + sound.frames))
         channels = tuple(self._channel(c, start, sound.frames) for c in range(sound.channels))
         return Transcript(channels=channels, rate=sound.rate, engine="script", model_digest="0", language="en")

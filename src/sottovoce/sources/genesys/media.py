@@ -6,14 +6,16 @@ again; an expired signature is told to the caller, who asks the API for a new ad
 
 from __future__ import annotations
 
+import threading
 from typing import Literal
 
 import httpx
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import MediaTooLarge, SourceError, SourceUnavailable, TruncatedMedia
+from sottovoce.errors import MediaTooLarge, SottovoceError, SourceError, SourceUnavailable, TruncatedMedia
 from sottovoce.sources.genesys.exchange import backoff_s
 from sottovoce.sources.genesys.hosts import Hosts
+from sottovoce.sources.growing import Growing
 from sottovoce.sources.protocol import Timing
 
 TRIES = 3
@@ -44,6 +46,54 @@ class MediaFetcher:
                 failure = error
                 self._timing.sleep(backoff_s(attempt))
         raise failure
+
+    def grow(self, address: Confidential[str]) -> Growing | Literal["expired"]:
+        """The media while they come, or EXPIRED. Raises as `fetch` does; what fails later fails whoever reads.
+
+        A host that does not announce a length is read to the end first.
+        """
+        url = self._hosts.media_url(address.reveal())
+        try:
+            request = self._http.build_request("GET", url, headers={"Accept-Encoding": "identity"})
+            response = self._http.send(request, stream=True)
+        except httpx.TransportError:
+            raise SourceUnavailable("the media host does not answer") from None
+        announced = response.headers.get("Content-Length", "")
+        if response.status_code != httpx.codes.OK or not announced.isdigit():
+            response.close()
+            return self._grown(self.fetch(address))
+        growing = Growing(size=int(announced))
+        threading.Thread(target=self._fill, args=(growing, response), daemon=True, name="media").start()
+        return growing
+
+    def _grown(self, data: bytes | Literal["expired"]) -> Growing | Literal["expired"]:
+        if isinstance(data, str):
+            return EXPIRED
+        growing = Growing(size=len(data))
+        growing.add(data)
+        growing.end()
+        return growing
+
+    def _fill(self, growing: Growing, response: httpx.Response) -> None:
+        until = self._timing.monotonic() + DEADLINE_S
+        size = 0
+        try:
+            for part in response.iter_raw():
+                size += len(part)
+                if size > min(growing.size, self._max_bytes):
+                    raise MediaTooLarge("media are larger than announced or than the cap")
+                if self._timing.monotonic() > until:
+                    raise SourceUnavailable("media come too slowly")
+                growing.add(part)
+            growing.end()
+        except httpx.RemoteProtocolError:
+            growing.fail(TruncatedMedia("media came shorter than announced"))
+        except httpx.HTTPError:
+            growing.fail(SourceUnavailable("the media host does not answer"))
+        except SottovoceError as error:
+            growing.fail(error)
+        finally:
+            response.close()
 
     def _once(self, url: httpx.URL) -> bytes | Literal["expired"]:
         try:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef
 from sottovoce.domain.sound import Media, Role
-from sottovoce.errors import MediaGone, SourceError, SourceUnavailable
+from sottovoce.errors import MediaGone, MediaNotReady, SourceError, SourceUnavailable
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.conversations import Conversation, Queue, queue_names, read_conversation
 from sottovoce.sources.genesys.holds import with_holds
@@ -17,12 +17,15 @@ from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
 from sottovoce.sources.genesys.permissions import token_permissions
 from sottovoce.sources.genesys.query import voice_conversations
 from sottovoce.sources.genesys.recordings import Recording, await_media, is_settled, list_recordings
+from sottovoce.sources.growing import Growing
 from sottovoce.sources.header import channels_of, roles_for
-from sottovoce.sources.protocol import Tokenizer, agent_token, customer_token, recording_key
+from sottovoce.sources.protocol import LiveMedia, Tokenizer, agent_token, customer_token, recording_key
 
 ATTRIBUTES_LIVE = timedelta(days=60)
 """Participant attributes, and with them consent, can be read this long (GENESYS.md 3)."""
 FORMAT = "WAV"
+HEAD_BYTES = 4096
+"""Enough of a file to count its channels."""
 
 
 class GenesysSource:
@@ -93,6 +96,42 @@ class GenesysSource:
                 raise SourceUnavailable("media addresses expire before they can be used", hint="check the clock")
             parts[key] = data
         return Media(parts={key: Confidential(data) for key, data in parts.items()}, roles=self._roles(parts))
+
+    def recordings_of(self, conversation_id: str) -> tuple[str, ...]:
+        """The ids of a conversation's legs with sound. Raises MediaNotReady while there are none just after it."""
+        now = self._client.timing.now()
+        call = read_conversation(self._client, {"conversationId": conversation_id}, attributes=self._attributes)
+        ended_at = None if call is None else call.ended_at
+        settled = is_settled(ended_at, now)
+        legs = list_recordings(self._client, conversation_id, settled=settled)
+        if not legs and not settled:
+            raise MediaNotReady("a conversation has no recording yet", hint="it is tried again later")
+        return tuple(leg.id for leg in legs)
+
+    def live(self, conversation_id: str, recording_id: str) -> LiveMedia:
+        """One recording described, and its sound while it still comes. Raises SourceError or MediaError."""
+        metadata = self._described(conversation_id, recording_id)
+        uris = self._addresses(conversation_id, recording_id, _end(metadata))
+        parts = {key: self._media.grow(uri) for key, uri in sorted(uris.items())}
+        if EXPIRED in parts.values():
+            uris = self._addresses(conversation_id, recording_id, _end(metadata))
+            parts = {key: self._media.grow(uri) for key, uri in sorted(uris.items())}
+        grown = {key: part for key, part in parts.items() if isinstance(part, Growing)}
+        if len(grown) != len(parts):
+            raise SourceUnavailable("media addresses expire before they can be used", hint="check the clock")
+        heads = {key: part.read(0, HEAD_BYTES) for key, part in grown.items()}
+        return LiveMedia(metadata=metadata, parts=grown, roles=self._roles(heads))
+
+    def _described(self, conversation_id: str, recording_id: str) -> RecordingMetadata:
+        now = self._client.timing.now()
+        call = read_conversation(self._client, {"conversationId": conversation_id}, attributes=self._attributes)
+        if call is None or call.ended_at is None:
+            raise MediaNotReady("a conversation still goes on", hint="it is tried again later")
+        legs = list_recordings(self._client, conversation_id, settled=is_settled(call.ended_at, now))
+        leg = next((leg for leg in legs if leg.id == recording_id), None)
+        if leg is None:
+            raise MediaNotReady("a recording is not listed yet", hint="it is tried again later")
+        return self._metadata(call, leg, {}, held=False)
 
     def _addresses(
         self, conversation_id: str, recording_id: str, ended_at: datetime | None
