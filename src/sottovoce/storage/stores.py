@@ -185,8 +185,9 @@ class FolderStore:
     def _unlink(self, path: Path, touched: set[Path]) -> None:
         with failures_named():
             if path.parent.is_dir():
-                for part in (path, *path.parent.glob(f"{path.name}.*{PART}")):
-                    part.unlink(missing_ok=True)
+                for found in path.parent.iterdir():
+                    if found == path or (found.name.startswith(f"{path.name}.") and found.suffix == PART):
+                        found.unlink(missing_ok=True)
                 touched.add(path.parent)
 
 
