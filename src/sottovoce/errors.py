@@ -58,6 +58,7 @@
     │   └── IntakeBusy           more than can be written down now: send it again (retryable)
     ├── ComplianceError          judging calls, and what follows
     │   └── VerdictRefused       an engine's answer is not a verdict on what was asked
+    ├── BreakerOpen              a service failed too often: it is not asked for a while (retryable)
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
 Each carries a stable `code` (written to ledgers and engine tables), an `exit_code` for the command
@@ -358,3 +359,8 @@ class ComplianceError(SottovoceError):
 
 class VerdictRefused(ComplianceError):
     code = "E_VERDICT"
+
+
+class BreakerOpen(SottovoceError):
+    code = "E_BREAKER_OPEN"
+    retryable = True
