@@ -9,19 +9,34 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from sottovoce.cli import doors
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
 _doors = ExitStack()
 
 
-def house_at(root: Path, *, actor: str = "cli") -> House:
-    """The workspace there. Raises WorkspaceError where there is none."""
+UNNAMED = "cli"
+"""The actor of a command that asks nobody; any other acts in the name of whoever is signed in."""
+
+
+def house_at(root: Path, *, actor: str = UNNAMED) -> House:
+    """The workspace there, opened to whoever may do what the running command does.
+
+    Raises WorkspaceError where there is none, NotSignedIn, AccessRefused, AccessSuspended.
+    """
     house = House(Workspace(root), actor=actor)
     _doors.callback(house.close)
+    operation = doors.needed()
+    if operation is not None:
+        me = house.access.require(operation)
+        house.actor = me.id if actor == UNNAMED else actor
+    elif doors.running() == "init":
+        house.access.found()
     return house
 
 
 def leave() -> None:
     """Shut every house that was opened."""
+    doors.ended()
     _doors.close()

@@ -34,14 +34,17 @@ from sottovoce.cli import (
     run,
     sandbox,
     training,
+    witness,
     worker,
 )
+from sottovoce.cli.doors import AskingGroup
 from sottovoce.cli.house import leave
 from sottovoce.cli.output import complain
 from sottovoce.errors import SottovoceError
 
 app = typer.Typer(
     name="sottovoce",
+    cls=AskingGroup,
     help="Recorded speech that may leave the building: admitted, redacted, verified, disguised, sealed, proved.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -62,6 +65,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(intake.app, name="intake")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(witness.app, name="witness")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(training.app, name="training")
 app.add_typer(retention.app, name="retention")

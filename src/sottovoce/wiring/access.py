@@ -181,6 +181,10 @@ class AccessDesk:
             raise NotSignedIn("this account is nobody the workspace knows", hint=hint)
         return known
 
+    def found(self) -> Principal | None:
+        """This account as the owner of a workspace that knows nobody yet; None where it knows somebody."""
+        return self.principals.bootstrap(self.machine_subject(), provider=MACHINE)
+
     def require(self, operation: Operation) -> Principal:
         """Whoever runs this process, if it may. A refusal is in the ledger. Raises AccessRefused, AccessSuspended."""
         me = self.me()
