@@ -193,6 +193,17 @@ class Principals:
             self._turn(connection, principal, State.ACTIVE, None)
             self._ledger.append(connection, [self._entry(by, Action.PRINCIPAL_RESUMED, principal)])
 
+    def break_glass(self, principal: str) -> None:
+        """The last owner lets itself in. AccessRefused while another active owner could, or for who is no owner."""
+        with writing(self._engine) as connection:
+            found = required(connection, principal)
+            others = [each for each in _owners(connection) if each != principal]
+            if Role.OWNER not in found.roles or others:
+                raise AccessRefused("another owner can resume you", hint="ask one of them")
+            self._turn(connection, principal, State.ACTIVE, None)
+            told = self._entry(principal, Action.PRINCIPAL_RESUMED, principal, facts={"why": "BREAK_GLASS"})
+            self._ledger.append(connection, [told])
+
     def note_use(self, principal: str, operation: Operation) -> None:
         """Remembers that it was used, for the review; once an hour at most."""
         now = self._now()
@@ -288,16 +299,7 @@ class Principals:
         connection.execute(change.values(state=state.value, why=why, changed_ms=self._now()))
 
     def _keep_an_owner(self, connection: Connection, leaving: Principal) -> None:
-        owners = (
-            select(func.count())
-            .select_from(table.join(principal_roles, principal_roles.c.principal == table.c.id))
-            .where(
-                principal_roles.c.role == Role.OWNER.value,
-                table.c.state == State.ACTIVE.value,
-                table.c.id != leaving.id,
-            )
-        )
-        if not connection.execute(owners).scalar_one():
+        if not [each for each in _owners(connection) if each != leaving.id]:
             raise AccessRefused("this is the last active owner", hint="make another owner first")
 
     def _entry(
@@ -348,6 +350,13 @@ def uses_of(connection: Connection, principal: str) -> dict[Operation, int]:
 def labels_of(everyone: Sequence[Principal]) -> dict[str, str]:
     """Ids to labels, where there is one."""
     return {each.id: each.label or each.id for each in everyone}
+
+
+def _owners(connection: Connection) -> list[str]:
+    """Ids of the owners who are not suspended."""
+    joined = table.join(principal_roles, principal_roles.c.principal == table.c.id)
+    active = (principal_roles.c.role == Role.OWNER.value, table.c.state == State.ACTIVE.value)
+    return list(connection.execute(select(table.c.id).select_from(joined).where(*active)).scalars())
 
 
 def _bound(connection: Connection, subject: str) -> str | None:

@@ -18,12 +18,14 @@ import typer
 
 from sottovoce import __version__, telemetry
 from sottovoce.cli import (
+    access,
     conformance,
     corpus,
     demo,
     doctor,
     erase,
     files,
+    grant,
     init,
     intake,
     ledger,
@@ -65,6 +67,8 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(intake.app, name="intake")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(access.app, name="access")
+app.add_typer(grant.app, name="grant")
 app.add_typer(witness.app, name="witness")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(training.app, name="training")

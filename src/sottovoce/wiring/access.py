@@ -21,16 +21,19 @@ from sottovoce.access.alerts import WebhookChannel as Webhook
 from sottovoce.access.biscuits import BiscuitTokens
 from sottovoce.access.broker import Broker
 from sottovoce.access.bulk import BulkWatch
+from sottovoce.access.canaries import Canaries
 from sottovoce.access.catalog import Catalog
 from sottovoce.access.gate import Gate
 from sottovoce.access.grant_book import GrantBook
 from sottovoce.access.principals import Principal, Principals, State, suspended
-from sottovoce.access.protocol import Ciphertext, NoteSigner, Presigner, RecordingKeys
+from sottovoce.access.protocol import Ciphertext, NoteSigner, Presigner
+from sottovoce.access.review import Reviews
 from sottovoce.access.roles import Operation
 from sottovoce.access.root_keys import RootKeys
 from sottovoce.access.tokens import AccessTokens
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import AccessRefused, NotSignedIn, PolicyError
+from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Clock, Ledger
 from sottovoce.policy.model import AccessAlerts, Policy
 from sottovoce.settings import Workspace, resolve_secret
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from sottovoce.custody.registry import Registry
     from sottovoce.sources.protocol import Tokenizer
     from sottovoce.storage.protocol import ObjectStore
+    from sottovoce.vault.keystore import KeyStore
     from sottovoce.vault.vault import Vault
 
 TOKEN_VARIABLE: Final = "SOTTOVOCE_TOKEN"  # noqa: S105 - the name of a variable
@@ -58,7 +62,7 @@ class AccessHouse(Protocol):
     @property
     def registry(self) -> Registry: ...
     @property
-    def keystore(self) -> RecordingKeys: ...
+    def keystore(self) -> KeyStore: ...
     @property
     def store(self) -> ObjectStore: ...
     @property
@@ -153,6 +157,30 @@ class AccessDesk:
         )
 
     @cached_property
+    def canaries(self) -> Canaries:
+        return Canaries(
+            engine=self.engine,
+            ledger=self._house.ledger,
+            vault=self._house.vault,
+            clock=self._house.clock,
+            random=os.urandom,
+            kms=self._house.keystore.kms,
+        )
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        return Reviews(
+            engine=self.engine,
+            ledger=self._house.ledger,
+            principals=self.principals,
+            tokens=self.tokens,
+            grants=self.grants,
+            signer=self._house.signer,
+            clock=self._house.clock,
+            ids=_random_id,
+        )
+
+    @cached_property
     def reader(self) -> Reader:
         return Reader(self)
 
@@ -203,8 +231,27 @@ class AccessDesk:
         """What is kept of something somebody signs in with: a keyed digest."""
         return self._house.tokenizer.token(f"login-{provider}", name)
 
-    def machine_subject(self) -> str:
-        return self.subject(MACHINE, str(os.geteuid()))
+    def machine_subject(self, account: int | None = None) -> str:
+        """Of an account of this machine, this process's by default."""
+        return self.subject(MACHINE, str(os.geteuid() if account is None else account))
+
+    def break_glass(self, principal: str) -> None:
+        """The only owner, suspended, lets itself in: by the account that owns the workspace, and loudly (HIPAA
+        164.312(a)(2)(ii)). AccessRefused while another owner could.
+        """
+        me = self.principals.by_subject(self.machine_subject())
+        if me is None or me.id != principal or not self._owns_workspace():
+            raise AccessRefused("only the account that owns the workspace breaks the glass, for itself")
+        self.principals.break_glass(principal)
+
+    def rotate_root_key(self, *, believe_old: bool) -> int:
+        """A new key to sign grants with; the ledger says so. Answers its id."""
+        me = self.me()
+        made = self.root_keys.rotate(believe_old=believe_old)
+        facts = {"key": made, "old_believed": believe_old}
+        entry = Entry(at=self._house.clock(), actor=me.id, action=Action.GRANT_KEY_ROTATED, facts=facts)
+        self._house.ledger.record([entry])
+        return made
 
     @property
     def session(self) -> Path:
