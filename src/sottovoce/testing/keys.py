@@ -27,8 +27,14 @@ class MemoryKeys:
     """A `KeyProvider`. `waiting` is how long a destroyed key stays pending; `reachable` may be switched off."""
 
     def __init__(
-        self, *, clock: Callable[[], datetime], waiting: timedelta = timedelta(0), key_per_epoch: bool = True
+        self,
+        *,
+        clock: Callable[[], datetime],
+        waiting: timedelta = timedelta(0),
+        key_per_epoch: bool = True,
+        kms: str = KMS,
     ) -> None:
+        self._kms = kms
         self.reachable = True
         self.calls: Counter[str] = Counter()
         self._clock = clock
@@ -41,7 +47,7 @@ class MemoryKeys:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            kms=KMS,
+            kms=self._kms,
             key_per_epoch=self._key_per_epoch,
             destroyed_after=self._waiting,
             exportable=False,
@@ -56,7 +62,7 @@ class MemoryKeys:
         self._called("create_key")
         if self._keys and not self._key_per_epoch:
             return next(iter(self._keys))
-        key_id = f"key-{len(self._states)}"
+        key_id = f"{'' if self._kms == KMS else self._kms + '-'}key-{len(self._states)}"
         self._keys[key_id] = AESGCM.generate_key(256)
         self._states[key_id] = KeyState.ACTIVE
         return key_id
@@ -65,7 +71,7 @@ class MemoryKeys:
         self._called("wrap")
         nonce = os.urandom(12)
         sealed = self._usable(key_id).encrypt(nonce, key.reveal(), _bound(context))
-        return WrappedKey(kms=KMS, key_id=key_id, blob=nonce + sealed)
+        return WrappedKey(kms=self._kms, key_id=key_id, blob=nonce + sealed)
 
     def unwrap(self, wrapped: WrappedKey, context: Context) -> Confidential[bytes]:
         self._called("unwrap")

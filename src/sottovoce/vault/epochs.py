@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, insert, update
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import KeyShredded, SealBroken
+from sottovoce.errors import KeyRefused, KeyShredded, SealBroken
 from sottovoce.kms.protocol import Destruction, KeyProvider, WrappedKey
 from sottovoce.vault import key_tables as tables
 from sottovoce.vault.context import epoch_context, key_context
+from sottovoce.vault.key_moves import note_made
 from sottovoce.vault.key_tables import Epoch, EpochState
 from sottovoce.vault.seal import KEY_BYTES
 
@@ -38,7 +39,9 @@ class EpochKeys:
         clock: Callable[[], datetime],
         random: Callable[[int], bytes] = os.urandom,
         ttl: timedelta = MAX_TTL,
+        begun: Callable[[Epoch], None] | None = None,
     ) -> None:
+        self._begun = begun
         self._tenant = tenant
         self._provider = provider
         self._clock = clock
@@ -53,7 +56,10 @@ class EpochKeys:
         return alive[-1] if alive else self.begin(connection)
 
     def begin(self, connection: Connection) -> Epoch:
-        """A new epoch of this month, the next generation. Needs the write lock."""
+        """A new epoch of this month, the next generation. Needs the write lock.
+
+        `begun` is told of it before anything is kept: when it raises there is no epoch.
+        """
         month = self._month()
         generation = sum(e.month == month for e in tables.epochs_of(connection, self._tenant))
         context = epoch_context(tenant=self._tenant, epoch=f"{month}.{generation}")
@@ -71,7 +77,11 @@ class EpochKeys:
                 created_ms=milliseconds(self._clock()),
             )
         ).inserted_primary_key
-        return tables.epoch_by_id(connection, int(made[0]) if made is not None else 0)
+        note_made(connection, self._tenant, wrapped, provider=self._provider, clock=self._clock)
+        epoch = tables.epoch_by_id(connection, int(made[0]) if made is not None else 0)
+        if self._begun is not None:
+            self._begun(epoch)
+        return epoch
 
     def find(self, connection: Connection, epoch_id: int) -> Epoch:
         """The epoch a key lies under; the database is asked only for one that is not open.
@@ -111,11 +121,21 @@ class EpochKeys:
         self.end(connection, old, EpochState.ENDING)
         return new, len(moved)
 
-    def destroy(self, old: Epoch) -> Destruction | None:
-        """Asks the provider to destroy the epoch's own key; None where it has one standing key for all."""
-        if not self._provider.capabilities.key_per_epoch:
-            return None
+    def destroy(self, old: Epoch) -> Destruction:
+        """Asks the provider to destroy the epoch's own key: one that it made for us, and no standing one."""
+        self._refuse_others(old)
         return self._provider.schedule_destroy(old.provider_key)
+
+    def forget(self) -> None:
+        """Closes every opened epoch."""
+        self._open.clear()
+
+    def _refuse_others(self, epoch: Epoch) -> None:
+        if epoch.kms != self._provider.capabilities.kms:
+            raise KeyRefused(
+                f"the epoch {epoch.name} is under another key service ({epoch.kms})",
+                hint="`sottovoce keys migrate` moves it; until then use the policy it was made by",
+            )
 
     def end(self, connection: Connection, epoch: Epoch, state: EpochState) -> None:
         """Writes the state down, and forgets the opened key."""
@@ -132,6 +152,7 @@ class EpochKeys:
         kept = self._kept(epoch.id)
         if kept is not None:
             return kept[1]
+        self._refuse_others(epoch)
         wrapped = WrappedKey(kms=epoch.kms, key_id=epoch.provider_key, blob=epoch.blob)
         opened = self._provider.unwrap(wrapped, epoch_context(tenant=self._tenant, epoch=epoch.name))
         self._open[epoch.id] = (self._clock(), epoch, opened)

@@ -8,6 +8,7 @@ and stays as the tombstone. Times are milliseconds since 1970, UTC.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -29,6 +30,8 @@ from sqlalchemy import (
     select,
     update,
 )
+
+from sottovoce.database.batches import batches
 
 metadata: Final = MetaData()
 
@@ -72,6 +75,20 @@ recording_keys = Table(
     UniqueConstraint("tenant", "rid"),
     Index("recording_keys_by_epoch", "epoch_id"),
 )
+
+provider_keys = Table(
+    "provider_keys",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("kms", String(32), nullable=False),
+    Column("key", String(512), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("retired_ms", BigInteger),
+    Column("final_ms", BigInteger),
+    Index("provider_keys_by_key", "tenant", "kms"),
+)
+"""The keys we had a key service make, and so may destroy. A standing key is somebody else's and never here."""
 
 
 class EpochState(StrEnum):
@@ -160,15 +177,18 @@ def key_row(connection: Connection, tenant: str, rid: str) -> KeyRow | Tombstone
     return None if row is None else _key_row(row)
 
 
-def in_backups(connection: Connection, tenant: str, rid: str) -> bool:
-    """Whether the recording's key was wrapped by an epoch that is not destroyed yet."""
-    query = (
-        select(epochs.c.state)
-        .join(recording_keys, recording_keys.c.epoch_id == epochs.c.id)
-        .where(recording_keys.c.tenant == tenant, recording_keys.c.rid == rid)
-    )
-    state = connection.execute(query).scalar_one_or_none()
-    return state is not None and state != EpochState.DESTROYED.value
+def key_rows(connection: Connection, tenant: str, rids: Sequence[str]) -> dict[str, KeyRow | Tombstone]:
+    """Those of a batch that there are, by recording."""
+    found = connection.execute(_KEYS.where(recording_keys.c.tenant == tenant, recording_keys.c.rid.in_(rids)))
+    return {row.rid: _key_row(row) for row in found}
+
+
+def in_backups(connection: Connection, tenant: str, rids: Sequence[str]) -> frozenset[str]:
+    """Those whose key was wrapped by an epoch that is not destroyed yet."""
+    joined = select(recording_keys.c.rid).join(epochs, recording_keys.c.epoch_id == epochs.c.id)
+    alive = joined.where(recording_keys.c.tenant == tenant, epochs.c.state != EpochState.DESTROYED.value)
+    wanted = (alive.where(recording_keys.c.rid.in_(some)) for some in batches(rids))
+    return frozenset(rid for query in wanted for rid in connection.execute(query).scalars())
 
 
 def rows_under(connection: Connection, epoch: Epoch) -> tuple[KeyRow, ...]:

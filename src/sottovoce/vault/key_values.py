@@ -71,3 +71,26 @@ class EpochRoll:
     rewrapped: int
     destruction: Destruction | None
     traces_gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochMove:
+    """An epoch's key, wrapped by another provider key than before; nothing under it was touched."""
+
+    epoch: str
+    old_kms: str
+    old_key: str
+    new_kms: str
+    new_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMoves:
+    """What a rotation or migration came to. What an earlier one left undone is in `destroyed` too."""
+
+    moved: tuple[EpochMove, ...]
+    destroyed: tuple[Destruction, ...]
+    """Provider keys of ours that wrap nothing any more, and when each is gone for good."""
+    kept: tuple[str, ...]
+    """Provider keys of ours that were to be destroyed and that the service would not: asked for again next time."""
+    traces_gone: bool

@@ -11,7 +11,7 @@ Unrecoverable from older backups of this database only after `roll_epoch`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,14 +19,24 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from sottovoce.database.batches import batches
 from sottovoce.database.engine import forget_deleted, open_engine, reading, writing
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, KeyUnavailable, LedgerUnavailable
-from sottovoce.kms.protocol import KeyProvider
+from sottovoce.kms.protocol import Destruction, KeyProvider
 from sottovoce.vault import key_tables as tables
 from sottovoce.vault.epochs import MAX_TTL, EpochKeys, milliseconds
+from sottovoce.vault.key_moves import KeyMover, we_made
 from sottovoce.vault.key_tables import Epoch, EpochState, KeyRow, RecordingKeyState, Tombstone
-from sottovoce.vault.key_values import EpochRoll, EpochStatus, KeyFate, RecordingKey, Shredding
+from sottovoce.vault.key_values import (
+    EpochMove,
+    EpochRoll,
+    EpochStatus,
+    KeyFate,
+    KeyMoves,
+    RecordingKey,
+    Shredding,
+)
 from sottovoce.vault.seal import KEY_BYTES, SUITE
 
 _RESERVED: Final = "#"
@@ -45,13 +55,21 @@ class KeyStore:
         clock: Callable[[], datetime],
         random: Callable[[int], bytes] = os.urandom,
         ttl: timedelta = MAX_TTL,
+        begun: Callable[[EpochStatus], None] | None = None,
     ) -> None:
         self._engine = engine
         self._tenant = tenant
         self._provider = provider
         self._clock = clock
         self._random = random
-        self._epochs = EpochKeys(tenant=tenant, provider=provider, clock=clock, random=random, ttl=ttl)
+        self._epochs = EpochKeys(
+            tenant=tenant,
+            provider=provider,
+            clock=clock,
+            random=random,
+            ttl=ttl,
+            begun=None if begun is None else lambda epoch: begun(_status(epoch, 0)),
+        )
 
     @classmethod
     def open(
@@ -62,13 +80,17 @@ class KeyStore:
         tenant: str,
         provider: KeyProvider,
         clock: Callable[[], datetime],
+        begun: Callable[[EpochStatus], None] | None = None,
     ) -> KeyStore:
-        """The store at `url` (`sqlite:` below `base`, or `postgresql://`), its tables made where missing."""
+        """The store at `url` (`sqlite:` below `base`, or `postgresql://`), its tables made where missing.
+
+        `begun` is told of every epoch before it is kept; when it raises the epoch is not begun.
+        """
         engine = open_engine(url, base=base)
         with _failures_named(), writing(engine) as connection:
             tables.lock_for_writing(connection)
             tables.metadata.create_all(connection)
-        return cls(engine=engine, tenant=tenant, provider=provider, clock=clock)
+        return cls(engine=engine, tenant=tenant, provider=provider, clock=clock, begun=begun)
 
     @property
     def kms(self) -> str:
@@ -121,9 +143,10 @@ class KeyStore:
 
     def shred_all(self, rids: Iterable[str]) -> Shredding:
         """The same for many in one transaction: those under a legal hold are left, and said so."""
+        wanted = [_recording(rid) for rid in dict.fromkeys(rids)]
         with self._writing() as connection:
-            fates = {rid: self._shred_row(connection, _recording(rid)) for rid in dict.fromkeys(rids)}
-            backed_up = frozenset(rid for rid in fates if tables.in_backups(connection, self._tenant, rid))
+            fates = {rid: fate for some in batches(wanted) for rid, fate in self._shred_rows(connection, some).items()}
+            backed_up = tables.in_backups(connection, self._tenant, wanted)
         return Shredding(fates=fates, backed_up=backed_up, traces_gone=self._forget_deleted())
 
     def epochs(self) -> tuple[EpochStatus, ...]:
@@ -140,12 +163,60 @@ class KeyStore:
         """
         with self._writing() as connection:
             old = self._epoch(connection, name)
+            ours = we_made(connection, old)
             new, rewrapped = self._epochs.move_survivors(connection, old)
-        destruction = self._epochs.destroy(old)
+        destruction = self._epochs.destroy(old) if ours else None
         with self._writing() as connection:
             self._epochs.end(connection, old, EpochState.DESTROYED)
         gone = self._forget_deleted()
         return EpochRoll(old=name, new=new.name, rewrapped=rewrapped, destruction=destruction, traces_gone=gone)
+
+    def begin_epoch(self) -> str:
+        """A new epoch from now on, without touching what is under the others; its name."""
+        with self._writing() as connection:
+            return self._epochs.begin(connection).name
+
+    def counts(self) -> Mapping[RecordingKeyState, int]:
+        """How many recordings' keys are in each state."""
+        keys = tables.recording_keys
+        ours = (keys.c.tenant == self._tenant, keys.c.rid.not_like(f"{_RESERVED}%"))
+        query = select(keys.c.state, func.count()).where(*ours).group_by(keys.c.state)
+        with self._reading() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {state: found.get(state.value, 0) for state in RecordingKeyState}
+
+    def move_epochs(self, old: KeyProvider | None = None) -> KeyMoves:
+        """Every epoch's key under another provider key: of this provider, coming from `old` where that is given.
+
+        Recording keys and objects stay as they are. Provider keys that we had made and that wrap nothing any more
+        are destroyed. Asking again after a crash, or after a refusal halfway, finishes what was begun.
+        """
+        mover = KeyMover(tenant=self._tenant, old=old or self._provider, new=self._provider, clock=self._clock)
+        with self._reading() as connection:
+            names = mover.epochs(connection)
+        moved = [move for name in names if (move := self._moved(mover, name)) is not None]
+        self._epochs.forget()
+        destroyed, kept = self._destroy_retired(mover)
+        return KeyMoves(moved=tuple(moved), destroyed=destroyed, kept=kept, traces_gone=self._forget_deleted())
+
+    def _moved(self, mover: KeyMover, name: str) -> EpochMove | None:
+        with self._writing() as connection:
+            return mover.move(connection, name)
+
+    def _destroy_retired(self, mover: KeyMover) -> tuple[tuple[Destruction, ...], tuple[str, ...]]:
+        with self._writing() as connection:
+            ending = mover.finish_ending(connection)
+            keys = mover.unfinished(connection)
+        asked = {key: mover.destroy(key) for key in keys}
+        destroyed = tuple(done for done in asked.values() if done is not None)
+        kept = tuple(key for key, done in asked.items() if done is None)
+        with self._writing() as connection:
+            for done in destroyed:
+                mover.confirm(connection, done)
+            for epoch in ending:
+                if epoch.provider_key not in kept:
+                    self._epochs.end(connection, epoch, EpochState.DESTROYED)
+        return destroyed, kept
 
     def _get_or_create(self, rid: str) -> RecordingKey:
         with self._reading() as connection:
@@ -200,25 +271,24 @@ class KeyStore:
 
     def _turn(self, rid: str, state: RecordingKeyState) -> None:
         with self._writing() as connection:
-            self._mark(connection, _alive(self._required(connection, _recording(rid))).rid, state)
+            self._mark(connection, [_alive(self._required(connection, _recording(rid))).rid], state)
 
-    def _mark(self, connection: Connection, rid: str, state: RecordingKeyState) -> None:
+    def _mark(self, connection: Connection, rids: Sequence[str], state: RecordingKeyState) -> None:
         keys = tables.recording_keys
-        change = update(keys).where(keys.c.tenant == self._tenant, keys.c.rid == rid)
+        change = update(keys).where(keys.c.tenant == self._tenant, keys.c.rid.in_(rids))
         connection.execute(change.values(state=state.value, changed_ms=milliseconds(self._clock())))
 
-    def _shred_row(self, connection: Connection, rid: str) -> KeyFate:
-        row = tables.key_row(connection, self._tenant, rid)
-        if row is None:
+    def _shred_rows(self, connection: Connection, rids: Sequence[str]) -> dict[str, KeyFate]:
+        """One batch: keys overwritten in place, then tombstones for all of them."""
+        rows = tables.key_rows(connection, self._tenant, rids)
+        fates = {rid: _fate(rows.get(rid)) for rid in rids}
+        going = {rid: row for rid, row in rows.items() if fates[rid] is KeyFate.SHREDDED and isinstance(row, KeyRow)}
+        if going:
+            tables.overwrite_wrapped(connection, {row.wrapped_id: bytes(len(row.blob)) for row in going.values()})
+            self._mark(connection, list(going), RecordingKeyState.SHREDDED)
+        for rid in (rid for rid, fate in fates.items() if fate is KeyFate.NEVER):
             self._insert(connection, rid)
-            return KeyFate.NEVER
-        if isinstance(row, Tombstone):
-            return KeyFate.ALREADY
-        if row.state is RecordingKeyState.FROZEN:
-            return KeyFate.FROZEN
-        tables.overwrite_wrapped(connection, {row.wrapped_id: bytes(len(row.blob))})
-        self._mark(connection, rid, RecordingKeyState.SHREDDED)
-        return KeyFate.SHREDDED
+        return fates
 
     def _epoch(self, connection: Connection, name: str) -> Epoch:
         for epoch in tables.epochs_of(connection, self._tenant):
@@ -259,6 +329,15 @@ def _alive(row: KeyRow | Tombstone) -> KeyRow:
     if isinstance(row, Tombstone):
         raise KeyShredded("this recording was erased", hint="its key is destroyed, and it cannot be sealed again")
     return row
+
+
+def _fate(row: KeyRow | Tombstone | None) -> KeyFate:
+    """What a request to shred the row comes to."""
+    if row is None:
+        return KeyFate.NEVER
+    if isinstance(row, Tombstone):
+        return KeyFate.ALREADY
+    return KeyFate.FROZEN if row.state is RecordingKeyState.FROZEN else KeyFate.SHREDDED
 
 
 def _status(epoch: Epoch, recordings: int) -> EpochStatus:
