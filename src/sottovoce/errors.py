@@ -28,6 +28,7 @@
     ├── CustodyError             the proof
     │   ├── LedgerUnavailable    the ledger cannot be written, so the step does not happen
     │   ├── LedgerTampered       verification failed; the verdict says how
+    │   ├── LedgerUnsigned       entries at the ledger's end that no checkpoint covers yet
     │   ├── EntryRefused         an entry holds what a ledger may not: text, identifiers, fractions
     │   ├── NoticeFailed         a recipient could not be told; the notice stays pending
     │   ├── RetentionConflict    two duties cannot both be kept; the plan names them
@@ -211,6 +212,11 @@ class LedgerUnavailable(CustodyError):
 
 class LedgerTampered(CustodyError):
     code = "E_LEDGER_TAMPERED"
+
+
+class LedgerUnsigned(CustodyError):
+    code = "E_LEDGER_UNSIGNED"
+    exit_code = 17
 
 
 class EntryRefused(CustodyError):

@@ -148,6 +148,10 @@ class Ledger:
         elapsed = self._clock().timestamp() - signed.at_ms / 1000 if signed else -1.0
         return size - (signed.size if signed else 0), elapsed if elapsed >= 0 else float("inf")
 
+    def anchored(self) -> tuple[str, ...]:
+        """The newest note of each anchor that keeps any."""
+        return self._signing.anchors.latest()
+
     def checkpoints(self) -> tuple[str, ...]:
         """Every signed note, from the smallest size to the largest."""
         with reading(self._engine) as connection:

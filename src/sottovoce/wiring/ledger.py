@@ -21,7 +21,7 @@ from sottovoce.errors import SottovoceError, WorkspaceError
 from sottovoce.ledger import collect
 from sottovoce.ledger.anchor import Anchor, Anchors, FolderAnchor
 from sottovoce.ledger.cadence import Cadence
-from sottovoce.ledger.collect import Witnesses, WitnessAt
+from sottovoce.ledger.collect import WitnessAt, Witnesses
 from sottovoce.ledger.cosignature import WitnessKey
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import Signer, VerifierKey
