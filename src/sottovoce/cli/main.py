@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 policy, 4 workspace, 5 media, 6 models and hearing,
 7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused, 12 a
-wrong truth file, 15 events. Errors are one line and a hint; tracebacks, which could quote speech, are not printed.
+wrong truth file, 15 events, 17 a ledger with an unsigned tail. Errors are one line and a hint; tracebacks,
+which could quote speech, are not printed.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from sottovoce import __version__, telemetry
 from sottovoce.cli import (
     access,
     conformance,
+    contributor,
     corpus,
     demo,
     doctor,
     erase,
     files,
     grant,
+    inbox,
     init,
     intake,
     ledger,
@@ -35,6 +38,7 @@ from sottovoce.cli import (
     retention,
     run,
     sandbox,
+    submit,
     training,
     witness,
     worker,
@@ -75,6 +79,9 @@ app.add_typer(training.app, name="training")
 app.add_typer(retention.app, name="retention")
 app.add_typer(erase.app, name="erase")
 app.add_typer(conformance.app, name="conformance")
+app.command("submit")(submit.submit)
+app.add_typer(inbox.app, name="inbox")
+app.add_typer(contributor.app, name="contributor")
 
 
 class LogLevel(StrEnum):
