@@ -84,6 +84,7 @@ API_ROUTES = (
     Route("/api/v2/routing/queues", conversations.queues, methods=["GET"]),
     Route("/api/v2/authorization/subjects/me", conversations.subject_me, methods=["GET"]),
     Route("/api/v2/taskmanagement/workitems", writeback.post_workitem, methods=["POST"]),
+    Route("/api/v2/taskmanagement/workitems/query", writeback.query_workitems, methods=["POST"]),
     Route("/api/v2/taskmanagement/workitems/{workitemId}", writeback.get_workitem, methods=["GET"]),
 )
 

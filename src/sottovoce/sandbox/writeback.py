@@ -136,9 +136,23 @@ async def post_workitem(request: Request) -> Response:
         raise bad_request("A work item has a name of 3 to 256 characters and a typeId.")
     kept = {key: value for key, value in body.items() if key in ("name", "description", "priority", "customFields")}
     item = {**kept, "id": str(uuid4()), "dateCreated": stamp(store.now()), "statusCategory": "Open"}
+    item |= {"externalTag": body["externalTag"]} if body.get("externalTag") else {}
     item |= {"type": {"id": body["typeId"]}, "queue": {"id": body["queueId"]} if body.get("queueId") else None}
     store.memory.workitems[item["id"]] = item
     return JSONResponse(item)
+
+
+async def query_workitems(request: Request) -> Response:
+    """Work items whose external tag equals one of the values; other filters are not known here."""
+    store = Store.of(request)
+    store.require("workitems:workitem:view")
+    wanted: set[str] = set()
+    for given in (await json_object(request)).get("filters") or []:
+        if not isinstance(given, dict) or (given.get("name"), given.get("operator")) != ("externalTag", "EQ"):
+            raise bad_request("Only externalTag EQ is a filter here.")
+        wanted |= {value for value in given.get("values") or [] if isinstance(value, str)}
+    found = [item for item in store.memory.workitems.values() if item.get("externalTag") in wanted]
+    return JSONResponse({"entities": found})
 
 
 async def get_workitem(request: Request) -> Response:

@@ -77,6 +77,15 @@ class GenesysClient:
     def get(self, path: str, **params: str | int) -> Answer:
         return self.call(Send(method="GET", path=path, params=params or None))
 
+    def once(self, send: Send) -> Answer:
+        """One request and no second: for what must not happen twice. Raises SourceUnavailable when in doubt."""
+        answer = self._do(send)
+        if answer is LOST or answer.status >= 500:
+            raise SourceUnavailable("nobody knows whether Genesys Cloud did it", hint="look before it is asked again")
+        if answer.status == 429:
+            raise SourceUnavailable("Genesys Cloud asks to wait", hint="try again later")
+        return answer
+
     def drive(self, steps: Generator[Send | Wait, Answer, T]) -> T:
         """Does what the steps ask for, and gives back what they come to."""
         answer: Answer | None = None

@@ -16,6 +16,15 @@ CONVERSATION = "/api/v2/conversations/{conversationId}"
 RECORDING_METADATA = "/api/v2/conversations/{conversationId}/recordingmetadata"
 RECORDING = "/api/v2/conversations/{conversationId}/recordings/{recordingId}"
 DELETION_PROTECTION = "/api/v2/recordings/deletionprotection"
+ANNOTATIONS = RECORDING + "/annotations"
+TAGS = "/api/v2/conversations/{conversationId}/tags"
+ATTRIBUTES = "/api/v2/conversations/{conversationId}/participants/{participantId}/attributes"
+CALLBACKS = "/api/v2/conversations/callbacks"
+WORK_ITEMS = "/api/v2/taskmanagement/workitems"
+WORK_ITEM_QUERY = "/api/v2/taskmanagement/workitems/query"
+GDPR_REQUESTS = "/api/v2/gdpr/requests"
+GDPR_REQUEST = "/api/v2/gdpr/requests/{requestId}"
+RETENTION_QUERY = "/api/v2/recordings/retention/query"
 QUEUES = "/api/v2/routing/queues"
 SUBJECT_ME = "/api/v2/authorization/subjects/me"
 
@@ -25,6 +34,15 @@ API_TEMPLATES = (
     RECORDING_METADATA,
     RECORDING,
     DELETION_PROTECTION,
+    ANNOTATIONS,
+    TAGS,
+    ATTRIBUTES,
+    CALLBACKS,
+    WORK_ITEMS,
+    WORK_ITEM_QUERY,
+    GDPR_REQUESTS,
+    GDPR_REQUEST,
+    RETENTION_QUERY,
     QUEUES,
     SUBJECT_ME,
 )
