@@ -171,10 +171,11 @@ class KeyStore:
         gone = self._forget_deleted()
         return EpochRoll(old=name, new=new.name, rewrapped=rewrapped, destruction=destruction, traces_gone=gone)
 
-    def begin_epoch(self) -> str:
-        """A new epoch from now on, without touching what is under the others; its name."""
-        with self._writing() as connection:
-            return self._epochs.begin(connection).name
+    def recordings_under(self, name: str) -> tuple[str, ...]:
+        """The recordings whose keys an epoch carries; not the tenant's own."""
+        with self._reading() as connection:
+            rows = tables.rows_under(connection, self._epoch(connection, name))
+        return tuple(row.rid for row in rows if not row.rid.startswith(_RESERVED))
 
     def counts(self) -> Mapping[RecordingKeyState, int]:
         """How many recordings' keys are in each state."""
