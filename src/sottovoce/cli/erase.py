@@ -113,7 +113,8 @@ def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         return
     if not rows:
         say("Nothing was erased yet.")
-    table("Erasures", ("id", "at", "why", "recordings", "refused", "to tell", "to decide"), [tuple(r.values()) for r in rows])
+    columns = ("id", "at", "why", "recordings", "refused", "to tell", "to decide")
+    table("Erasures", columns, [tuple(row.values()) for row in rows])
 
 
 @app.command()

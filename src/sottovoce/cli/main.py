@@ -20,12 +20,14 @@ import typer
 from sottovoce import __version__, telemetry
 from sottovoce.cli import (
     access,
+    broker,
     conformance,
     contributor,
     corpus,
     demo,
     doctor,
     erase,
+    evidence,
     files,
     grant,
     inbox,
@@ -64,6 +66,7 @@ app.command("run")(run.run)
 app.command("redact")(files.redact)
 app.command("transcribe")(files.transcribe)
 app.command("anonymize")(files.anonymize)
+app.command("evidence")(evidence.evidence)
 app.command("sandbox")(sandbox.sandbox)
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
@@ -73,6 +76,7 @@ app.add_typer(intake.app, name="intake")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(access.app, name="access")
 app.add_typer(grant.app, name="grant")
+app.add_typer(broker.app, name="broker")
 app.add_typer(witness.app, name="witness")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(training.app, name="training")

@@ -1,0 +1,111 @@
+"""Evidence, composed: what is read, and where the pack is written."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sottovoce.custody.impact import Impact
+from sottovoce.custody.notices import Notice
+from sottovoce.custody.retention import Resolution
+from sottovoce.custody.sweep import SweepRow
+from sottovoce.evidence.control import Result
+from sottovoce.evidence.frameworks import Framework
+from sottovoce.evidence.gather import Gatherer
+from sottovoce.evidence.pack import Pack, make_pack, write_pack
+from sottovoce.evidence.page import page
+from sottovoce.ledger.entry import Action, Entry
+from sottovoce.vault.key_tables import RecordingKeyState
+from sottovoce.vault.key_values import EpochStatus
+
+if TYPE_CHECKING:
+    from sottovoce.wiring.house import House
+
+
+class VaultKeys:
+    """The vault's keys, by what an auditor asks."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    @property
+    def provider(self) -> str:
+        return self._house.keystore.kms
+
+    def epochs(self) -> Sequence[EpochStatus]:
+        return self._house.vault.epochs()
+
+    def opens(self, recording: str) -> bool:
+        return self._house.keystore.state(recording) in {RecordingKeyState.ACTIVE, RecordingKeyState.FROZEN}
+
+    def frozen(self, recording: str) -> bool:
+        return self._house.keystore.state(recording) in {None, RecordingKeyState.FROZEN}
+
+
+class CustodyKeeping:
+    """What custody has to do, read only."""
+
+    def __init__(self, house: House) -> None:
+        self._custody = house.custody
+
+    def plan(self) -> Sequence[Resolution]:
+        return self._custody.sweeper.plan()
+
+    def sweeps(self) -> Sequence[SweepRow]:
+        return self._custody.sweeper.sweeps()
+
+    def unfinished(self) -> Sequence[str]:
+        return self._custody.eraser.unfinished()
+
+    def restored(self) -> bool:
+        return self._custody.replayer.needed()
+
+    def notices(self) -> Sequence[Notice]:
+        return self._custody.notices.list()
+
+    def impacts(self) -> Sequence[Impact]:
+        return self._custody.impacts.list()
+
+
+def compose_gatherer(house: House) -> Gatherer:
+    """Reads this house; objects to look at are drawn by the system's randomness."""
+    drawn = random.SystemRandom()
+    return Gatherer(
+        engine=house.registry.engine,
+        ledger=house.ledger,
+        policy=house.policy,
+        policy_digest=house.loaded.digest,
+        keys=VaultKeys(house),
+        store=house.store,
+        keeping=CustodyKeeping(house),
+        reports=house.workspace.reports,
+        anchored=anchored(house),
+        clock=house.clock,
+        pick=lambda names, count: drawn.sample(list(names), min(count, len(names))),
+    )
+
+
+def anchored(house: House) -> bool:
+    """True when checkpoints are kept somewhere else too."""
+    return bool(house.policy.ledger.anchors)
+
+
+def write_evidence(house: House, framework: Framework, folder: Path) -> Pack:
+    """Gathers, judges, writes the folder, and ledgers the pack's digest. Raises OSError, StorageError."""
+    house.ledger.checkpoint()
+    pack = make_pack(framework, compose_gatherer(house).gather())
+    proofs = {seq: house.ledger.prove(seq) for seq in pack.shown_by}
+    checkpoint = house.ledger.checkpoint()
+    digest = write_pack(folder, pack, html=page(pack), proofs=proofs, checkpoint=checkpoint, signer=house.signer)
+    facts: dict[str, str | int | bool] = {
+        "framework": framework.value,
+        "digest": digest,
+        "met": pack.counts[Result.MET.value],
+        "not_met": pack.counts[Result.NOT_MET.value],
+    }
+    made = Entry(at=house.clock(), actor=house.actor, action=Action.EVIDENCE_MADE, facts=facts)
+    house.ledger.record([made])
+    house.ledger.checkpoint()
+    return pack
