@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sottovoce.detect.grammar import Piece, Said, pieces_of
 from sottovoce.detect.lexicon import BACKCHANNELS, FILLERS, SCALES
 from sottovoce.detect.lines import Line
+from sottovoce.detect.tokens import Token
 from sottovoce.domain.spans import Span
 
 GROUP_PAUSE_S = 2.5
@@ -123,11 +124,16 @@ def _parted(pieces: Sequence[Piece], line: Line) -> Iterator[Group]:
 def _bridged(a: Piece, b: Piece, line: Line) -> bool:
     between = line.tokens[a.last : b.first]
     apart = line.tokens[b.first].span.start - line.tokens[b.first - 1 if not between else a.last - 1].span.end
-    if apart > GROUP_PAUSE_S * line.rate or len(between) > MOST_FILLERS:
+    if apart > GROUP_PAUSE_S * line.rate or len(between) > MOST_FILLERS or _announces_its_end(between, line):
         return False
     unknown = sum(t.text not in FILLERS for t in between)
     broken = any(line.is_apart(i) for i in range(a.last, b.first + 1))
     return unknown <= (0 if broken else MOST_UNKNOWN)
+
+
+def _announces_its_end(between: Sequence[Token], line: Line) -> bool:
+    """What follows "ending in" is said again, however soon after the whole number."""
+    return bool(line.language.ending.search(" ".join(line.language.said(between))))
 
 
 def _group(pieces: Sequence[Piece], line: Line) -> Group:
