@@ -28,22 +28,21 @@ from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import WorkspaceError
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
-from sottovoce.kms.file_keyring import FileKeyRing
+from sottovoce.kms.protocol import KeyProvider
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import VerifierKey
 from sottovoce.ledger.signer import Ed25519Signer, load_log_key
-from sottovoce.pipeline.carrier import Carrier, Rooms
+from sottovoce.pipeline.carrier import Carrier, Pack, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
 from sottovoce.pipeline.lines import CORPUS, LINES
-from sottovoce.pipeline.package import Packer
 from sottovoce.pipeline.retry import reopen_mended, reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
 from sottovoce.policy.load import LoadedPolicy, load_policy
 from sottovoce.policy.model import Policy
 from sottovoce.redact.rules import RedactionRules, rules_for
 from sottovoce.screening.screen import Screener
-from sottovoce.settings import Workspace, resolve_secret
+from sottovoce.settings import Workspace
 from sottovoce.sources.protocol import HmacTokenizer, Source
 from sottovoce.storage.open_store import open_store
 from sottovoce.storage.protocol import ObjectStore
@@ -51,7 +50,10 @@ from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
 from sottovoce.wiring.custody import Custody
+from sottovoce.wiring.features import with_features
 from sottovoce.wiring.intake import compose_desk, compose_door
+from sottovoce.wiring.key_providers import open_provider
+from sottovoce.wiring.keys import KeyCustodian, open_keystore
 from sottovoce.wiring.ledger import compose_ledger
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
@@ -132,21 +134,18 @@ class House:
     # vault
 
     @cached_property
-    def key_ring(self) -> FileKeyRing:
-        passphrase = resolve_secret(self.policy.keys.passphrase, base=self.workspace.root)
-        return FileKeyRing.open(
-            self.workspace.key_ring, passphrase, clock=self.clock, environment=self.policy.environment
-        )
+    def key_ring(self) -> KeyProvider:
+        """Whatever provider the policy names."""
+        given, policy = self.workspace, self.policy
+        return open_provider(policy.keys, workspace=given, environment=policy.environment, clock=self.clock)
 
     @cached_property
     def keystore(self) -> KeyStore:
-        return KeyStore.open(
-            self.policy.database.keys_url,
-            base=self.workspace.root,
-            tenant=self.policy.tenant,
-            provider=self.key_ring,
-            clock=self.clock,
-        )
+        return open_keystore(self)
+
+    @cached_property
+    def custodian(self) -> KeyCustodian:
+        return KeyCustodian(self)
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -217,8 +216,8 @@ class House:
         return rules_for(self.policy.redaction, queue=metadata.queue, category=metadata.queue_category)
 
     @cached_property
-    def packer(self) -> Packer:
-        return compose_packer(self.policy.corpus)
+    def packer(self) -> Pack:
+        return with_features(compose_packer(self.policy.corpus), self.policy)
 
     # the corpus
 

@@ -12,6 +12,7 @@ from sottovoce.errors import WorkspaceError
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.ledger.signer import create_log_key
 from sottovoce.policy.load import parse_policy
+from sottovoce.policy.model import FileKeys
 from sottovoce.settings import Workspace
 
 TOKEN_KEY_BYTES = 32
@@ -26,18 +27,22 @@ def origin_of(tenant: str) -> str:
     return f"sottovoce.ledger/{tenant}"
 
 
-def build_workspace(root: Path, *, policy: str, passphrase: Confidential[str]) -> Workspace:
+def build_workspace(root: Path, *, policy: str, passphrase: Confidential[str] | None) -> Workspace:
     """A new workspace: policy, key ring, log key, token key. Raises WorkspaceError where there is one.
 
     A policy that is wrong raises PolicyError before anything is made. The passphrase opens the key ring
-    and is not kept.
+    and is not kept; a policy that names a key service needs neither.
     """
     workspace = Workspace(root)
     if workspace.exists:
         raise WorkspaceError(f"there is a workspace in {root} already", hint="use it, or name another folder")
     loaded = parse_policy(policy)
+    on_file = isinstance(loaded.policy.keys, FileKeys)
+    if on_file and passphrase is None:
+        raise WorkspaceError("the key ring needs a passphrase", hint="give one, or name a key service in the policy")
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    FileKeyRing.create(workspace.key_ring, passphrase, clock=utc_now, environment=loaded.policy.environment)
+    if on_file and passphrase is not None:
+        FileKeyRing.create(workspace.key_ring, passphrase, clock=utc_now, environment=loaded.policy.environment)
     create_log_key(workspace.log_key, name=origin_of(loaded.policy.tenant))
     _write_private(workspace.token_key, secrets.token_hex(TOKEN_KEY_BYTES))
     _write_private(workspace.policy, policy)
