@@ -54,6 +54,7 @@ def drive(house: House, *, workers: int, retry: bool = False, quiet: bool = Fals
         keys = surveyor.settle(survey)
         carrying = progress.add_task("admission to seal", total=len(keys))
         restarts = _carry(house, keys, workers, lambda count: progress.update(carrying, completed=count))
+    house.uploads.sweep()
     house.ledger.checkpoint()
     outcomes = [o for o in house.registry.outcomes(house.line.name) if o.recording not in before]
     ended_at = _ends(house, [o.recording for o in outcomes])
