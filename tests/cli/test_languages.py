@@ -20,6 +20,8 @@ sources:
     path: recordings
 lawful_basis:
   basis: consent
+consent:
+  wordings: [{version: w1, effective: 2025-01-31}]
 models:
   transcriber: base
 """
