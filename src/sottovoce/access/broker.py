@@ -60,6 +60,7 @@ class Handed:
     object: str
     size: int
     digest: str
+    location: str = field(repr=False)
     link: str | None = field(repr=False)
     key: Confidential[bytes] | None = field(repr=False)
     wrapped: bytes | None = field(repr=False)
@@ -99,6 +100,7 @@ class Broker:
             object=target.object,
             size=target.size,
             digest=target.digest,
+            location=target.location,
             link=link,
             key=None if wrapped else key,
             wrapped=wrapped,

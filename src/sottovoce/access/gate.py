@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,6 +101,7 @@ class Gate:
         self._ids = ids
         self._random = random
         self._refusals = _Sparingly()
+        self._one = threading.Lock()
 
     def present(self, token: Confidential[str], *, thumbprint: str | None = None) -> Presented:
         """A grant whose signatures hold and that memory does not know to be revoked. Raises GrantInvalid."""
@@ -125,7 +127,9 @@ class Gate:
         Raises AccessRefused, GrantInvalid, AccessSuspended, LedgerUnavailable.
         """
         try:
-            alarm = self._judged(asked, targets, seal)
+            sealed = [self._detail(asked, target, seal) for target in targets]
+            with self._one:
+                alarm = self._judged(asked, targets, sealed)
         except (AccessRefused, GrantInvalid, AccessSuspended) as refusal:
             self._watch.forget(asked.principal)
             self.refused(asked.principal, refusal, operation=asked.operation, target=targets[0] if targets else None)
@@ -152,10 +156,11 @@ class Gate:
         entry = Entry(at=self._clock(), actor=actor, action=Action.ACCESS_REFUSED, object=name, facts=facts)
         self._ledger.record([entry])
 
-    def _judged(self, asked: Asked, targets: Sequence[Target], seal: Seal) -> Alarm | None:
-        sealed = [self._detail(asked, target, seal) for target in targets]
+    def _judged(
+        self, asked: Asked, targets: Sequence[Target], sealed: Sequence[tuple[str | None, bytes | None]]
+    ) -> Alarm | None:
         with writing(self._engine) as connection:
-            principal = required(connection, asked.principal)
+            principal = required(connection, asked.principal, alone=True)
             self._require(principal, asked)
             per_minute = None
             if asked.grant is not None:

@@ -266,12 +266,18 @@ def _row(grant: Grant, wish: Wish, by: str, block: str, key: int) -> dict[str, o
         "prefix": grant.prefix,
         "recordings": grant.recordings,
         "bytes": grant.bytes,
-        "per_minute": wish.per_minute,
+        "per_minute": _plan(wish),
         "bound": int(grant.thumbprint is not None),
         "root_key": key,
         "issued_ms": int(grant.issued.timestamp() * 1000),
         "expires_ms": int(grant.expires.timestamp() * 1000),
     }
+
+
+def _plan(wish: Wish) -> int | None:
+    """Who reads for training reads by plan; one that is not stated is all of it within a minute."""
+    planned = wish.per_minute or (wish.recordings if Operation.CORPUS_DECRYPT in wish.operations else None)
+    return None if planned is None else min(planned, MAX_COUNT)
 
 
 def _issued(grant: Grant, by: str) -> Entry:

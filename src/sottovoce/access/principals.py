@@ -318,9 +318,13 @@ class Principals:
         return int(self._clock().timestamp() * 1000)
 
 
-def required(connection: Connection, principal: str) -> Principal:
-    """The principal with its roles, in the caller's transaction. Raises AccessError where there is none."""
-    row = connection.execute(select(table).where(table.c.id == principal)).first()
+def required(connection: Connection, principal: str, *, alone: bool = False) -> Principal:
+    """The principal with its roles, in the caller's transaction. Raises AccessError where there is none.
+
+    With `alone`, nobody else judges what it reads until the transaction ends.
+    """
+    wanted = select(table).where(table.c.id == principal)
+    row = connection.execute(wanted.with_for_update() if alone else wanted).first()
     if row is None:
         raise AccessError("there is no such principal", hint="`sottovoce access list` names them")
     roles = connection.execute(select(principal_roles.c.role).where(principal_roles.c.principal == principal))
