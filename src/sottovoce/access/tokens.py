@@ -114,6 +114,16 @@ class AccessTokens:
                 connection.execute(update(table).where(table.c.id == name).values(used_ms=now))
         return principal
 
+    def end(self, token: Confidential[str]) -> None:
+        """Its holder gives it back; nothing for one that is no good any more."""
+        found = _TOKEN.fullmatch(token.reveal().strip())
+        try:
+            principal = self.authenticate(token)
+        except AccessError:
+            return
+        if found:
+            self.revoke(found[1], by=principal.id)
+
     def revoke(self, token: str, *, by: str) -> None:
         """By its id, at once; nothing when it was revoked before. AccessError where there is none."""
         now = self._clock()

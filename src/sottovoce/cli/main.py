@@ -33,8 +33,10 @@ from sottovoce.cli import (
     inbox,
     init,
     intake,
+    keys,
     ledger,
     lineage,
+    login,
     plan,
     policy,
     retention,
@@ -70,9 +72,12 @@ app.command("evidence")(evidence.evidence)
 app.command("sandbox")(sandbox.sandbox)
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
 app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(intake.app, name="intake")
+app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(access.app, name="access")
 app.add_typer(grant.app, name="grant")

@@ -10,6 +10,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -25,13 +26,15 @@ from sottovoce.access.canaries import Canaries
 from sottovoce.access.catalog import Catalog
 from sottovoce.access.gate import Gate
 from sottovoce.access.grant_book import GrantBook
+from sottovoce.access.oidc import Client, Identity, OidcSignIn
 from sottovoce.access.principals import Principal, Principals, State, suspended
 from sottovoce.access.protocol import Ciphertext, NoteSigner, Presigner
 from sottovoce.access.review import Reviews
-from sottovoce.access.roles import Operation
+from sottovoce.access.roles import Operation, Role
 from sottovoce.access.root_keys import RootKeys
-from sottovoce.access.tokens import AccessTokens
+from sottovoce.access.tokens import AccessTokens, IssuedToken
 from sottovoce.domain.confidential import Confidential
+from sottovoce.durable import write_durably
 from sottovoce.errors import AccessRefused, NotSignedIn, PolicyError
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Clock, Ledger
@@ -234,6 +237,52 @@ class AccessDesk:
     def machine_subject(self, account: int | None = None) -> str:
         """Of an account of this machine, this process's by default."""
         return self.subject(MACHINE, str(os.geteuid() if account is None else account))
+
+    def oidc(self) -> OidcSignIn:
+        """Sign-in with the provider of the policy, for command line and console. PolicyError where there is none."""
+        settings = self._house.policy.access.oidc
+        if settings is None:
+            raise PolicyError("the policy names no identity provider", hint="see access.oidc in docs/policy.md")
+        secret = settings.client_secret
+        return OidcSignIn(
+            issuer=settings.issuer,
+            client=Client(
+                id=settings.client_id,
+                secret=resolve_secret(secret, base=self._house.workspace.root) if secret else None,
+                scopes=settings.scopes,
+            ),
+            clock=self._house.clock,
+        )
+
+    def sign_in(self, identity: Identity) -> tuple[Principal, datetime]:
+        """The principal behind an identity, with the roles its claims map to today, and a session on this account.
+
+        Raises AccessRefused for whoever has no role, AccessSuspended.
+        """
+        me, token = self.signed_in(identity)
+        self.session.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(self.session, token.value.reveal().encode())
+        return me, token.expires
+
+    def signed_in(self, identity: Identity) -> tuple[Principal, IssuedToken]:
+        """The same without leaving anything here: a console keeps the token itself."""
+        settings = self._house.policy.access.oidc
+        mapped = settings.roles if settings else {}
+        claimed = identity.values(settings.roles_claim) if settings else frozenset()
+        roles = {Role(role) for value in claimed for role in mapped.get(value, ())}
+        subject = self.subject("oidc", f"{identity.issuer} {identity.subject.reveal()}")
+        me = self.principals.sign_in(subject, provider="oidc", roles=roles)
+        minutes = settings.session_minutes if settings else 0
+        return me, self.tokens.create(me.id, by=me.id, lifetime=timedelta(minutes=minutes))
+
+    def sign_out(self) -> bool:
+        """Ends this account's session; False when there was none."""
+        if not self.session.is_file():
+            return False
+        token = self.session.read_text(encoding="ascii").strip()
+        self.session.unlink()
+        self.tokens.end(Confidential(token))
+        return True
 
     def break_glass(self, principal: str) -> None:
         """The only owner, suspended, lets itself in: by the account that owns the workspace, and loudly (HIPAA
