@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import WorkspaceError
-from sottovoce.ledger.note import VerifierKey
+from sottovoce.errors import LedgerTampered, WorkspaceError
+from sottovoce.ledger.note import VerifierKey, valid_name
 
 
 class Ed25519Signer:
@@ -52,6 +52,8 @@ def create_log_key(path: Path, *, name: str, passphrase: Confidential[str] | Non
 
     Raises WorkspaceError when the file exists: replacing a log key would orphan every checkpoint.
     """
+    if not valid_name(name):
+        raise LedgerTampered("a key's name has no spaces and no plus")
     return Ed25519Signer(name=name, key=draw_key(path, passphrase=passphrase))
 
 
