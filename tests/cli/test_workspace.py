@@ -135,7 +135,7 @@ def test_a_changed_byte_is_exit_code_8(program, workspace):
 @pytest.mark.parametrize(
     ("harm", "check", "mend"),
     [
-        (lambda w: (w / "passphrase").write_text("another passphrase"), "key ring", "passphrase"),
+        (lambda w: (w / "passphrase").write_text("another passphrase"), "keys", "passphrase"),
         (lambda w: (w / "log.key").chmod(0o644), "key files", "chmod 600 log.key"),
         (lambda w: (w / "token.key").write_text("junk"), "key files", "backup"),
         (lambda w: (w / "keys.ring").unlink(), "key files", "backup"),

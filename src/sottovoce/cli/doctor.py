@@ -22,7 +22,9 @@ from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, say, ta
 from sottovoce.domain.outcome import OutcomeStatus, Withheld
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, WorkspaceError
+from sottovoce.kms.hygiene import harden_process, swap_in_use
 from sottovoce.ledger.verifier import Found
+from sottovoce.policy.model import AnyKeys, FileKeys
 from sottovoce.redact.rules import rules_for
 from sottovoce.wiring.house import House
 
@@ -99,7 +101,9 @@ def _policy(house: House) -> str:
 
 def _files(house: House) -> str:
     """Keys and policy are the owner's alone."""
-    private = [house.workspace.key_ring, house.workspace.log_key, house.workspace.token_key]
+    private = [house.workspace.log_key, house.workspace.token_key]
+    if isinstance(house.policy.keys, FileKeys):
+        private.insert(0, house.workspace.key_ring)
     for path in private:
         if not path.is_file():
             raise WorkspaceError(f"{path.name} is missing", hint="restore it from its backup: it cannot be made again")
@@ -110,12 +114,35 @@ def _files(house: House) -> str:
     return f"{len(private)} key files, readable by their owner only"
 
 
-def _passphrase(house: House) -> str:
-    reference = house.policy.keys.passphrase
-    beside = reference.startswith("file:") and not Path(reference.removeprefix("file:")).is_absolute()
-    epochs = len(house.vault.epochs())
-    kept = "; the passphrase lies beside the ring, which is for trials only" if beside else ""
-    return f"{house.keystore.kms}, {epochs} {'epoch' if epochs == 1 else 'epochs'}{kept}"
+def _keys(house: House) -> str:
+    """The provider answers, every living epoch's key is usable, and the newest wraps and unwraps."""
+    health = house.custodian.examine()
+    able, said = health.capabilities, [f"{health.epochs} living epochs" if health.epochs != 1 else "1 living epoch"]
+    if not able.key_per_epoch:
+        said.append("one standing key: backups of the key store live as long as it does")
+    due = len(house.custodian.due())
+    if due:
+        said.append(f"{due} of earlier months, which `sottovoce keys roll` would end")
+    if _beside(house.policy.keys):
+        said.append("the passphrase lies beside the ring, which is for trials only")
+    return "; ".join([able.kms, *said])
+
+
+def _beside(keys: AnyKeys) -> bool:
+    """Whether a copy of the workspace is a copy of the passphrase too."""
+    if not isinstance(keys, FileKeys) or not keys.passphrase.startswith("file:"):
+        return False
+    return not Path(keys.passphrase.removeprefix("file:")).is_absolute()
+
+
+def _memory(house: House) -> str:
+    """Keys in memory stay out of core dumps, debuggers and plain swap."""
+    process, swap = harden_process(), swap_in_use()
+    if house.policy.environment == "production" and swap:
+        raise WorkspaceError("keys may be written to swap in the clear", hint="encrypt swap, or `swapoff -a`")
+    kept = "no core dumps" if process.no_cores else "core dumps cannot be forbidden here"
+    closed = "closed to other processes" if process.not_dumpable else "open to debuggers of the same user"
+    return f"{kept}, {closed}" + (", swap is not encrypted" if swap else "")
 
 
 def _database(house: House) -> str:
@@ -198,7 +225,8 @@ def _sources(house: House) -> str:
 CHECKS: dict[str, Callable[[House], str]] = {
     POLICY: _policy,
     "key files": _files,
-    "key ring": _passphrase,
+    "keys": _keys,
+    "memory": _memory,
     "registry": _database,
     "ledger": _ledger,
     "clock": _clock,

@@ -16,8 +16,8 @@ from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
-from sottovoce.policy.load import load_policy
-from sottovoce.policy.model import FolderSource
+from sottovoce.policy.load import load_policy, parse_policy
+from sottovoce.policy.model import FileKeys, FolderSource
 from sottovoce.policy.template import default_policy
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
@@ -65,12 +65,12 @@ def make_workspace(root: Path, *, text: str, generate: bool) -> House:
     """A new workspace, opened once so that its databases exist. What fails halfway leaves nothing behind."""
     if Workspace(root).exists:
         raise WorkspaceError(f"there is a workspace in {root} already", hint="use it, or name another folder")
-    passphrase = _drawn() if generate else _given()
+    passphrase = _passphrase(text, generate=generate)
     if generate:
         text = text.replace(f"env:{PASSPHRASE_VARIABLE}", f"file:{PASSPHRASE_FILE}")
     with _whole_or_not(root):
         workspace = build_workspace(root, policy=text, passphrase=passphrase)
-        if generate:
+        if generate and passphrase is not None:
             _keep(workspace, passphrase)
         return _opened(house_at(root))
 
@@ -98,6 +98,15 @@ def _whole_or_not(root: Path) -> Iterator[None]:
         if not there and root.exists():
             root.rmdir()
         raise
+
+
+def _passphrase(text: str, *, generate: bool) -> Confidential[str] | None:
+    """What a new key ring is to be opened with; None where the policy names a key service."""
+    if not isinstance(parse_policy(text).policy.keys, FileKeys):
+        if generate:
+            raise WorkspaceError("the policy names a key service", hint="leave out --generate-passphrase")
+        return None
+    return _drawn() if generate else _given()
 
 
 def _drawn() -> Confidential[str]:
