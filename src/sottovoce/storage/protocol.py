@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import StorageError
@@ -29,6 +30,40 @@ class Presigner(Protocol):
 
     def presign_get(self, name: str, *, seconds: int) -> Confidential[str]:
         """An address that whoever holds it may read until it expires, 60 seconds at most."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """One object to be kept, with the SHA-256 of its ciphertext as hex."""
+
+    name: str
+    data: bytes
+    digest: str
+    labels: ObjectLabels = UNLABELLED
+
+
+@runtime_checkable
+class PutsMany(Protocol):
+    """A store that keeps several objects in less time than one after the other."""
+
+    def put_all(self, puts: Sequence[Put]) -> None:
+        """Durable, each whole or not at all. Some of them may be there when it raises StorageError."""
+        ...
+
+
+Sink = Callable[[memoryview], object]
+"""Takes the next piece of an object, and is done with it when it returns."""
+Opened = Callable[[str], AbstractContextManager[Sink]]
+"""Begins an object by its name."""
+
+
+@runtime_checkable
+class WritesPieces(Protocol):
+    """A store of our own making, whose every write is answered by the system itself: a folder."""
+
+    def writing(self) -> AbstractContextManager[Opened]:
+        """Objects begun in the block are all there, durable, when it ends without an error; else none is."""
         ...
 
 

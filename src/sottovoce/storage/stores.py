@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +23,21 @@ from obstore.store import LocalStore, MemoryStore
 from obstore.store import ObjectStore as Backend
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.durable import PART, sync_folder, sync_folders, write_durably
+from sottovoce.durable import PART, DurableFiles, durable_files, sync_folder, sync_folders, write_durably
 from sottovoce.errors import ObjectMissing, StorageError
 from sottovoce.storage.dress import Labelling, amazon, unlabelled
-from sottovoce.storage.failures import delete_each, delete_side_by_side, failures_named, no_such_place
+from sottovoce.storage.failures import AT_ONCE, delete_each, delete_side_by_side, failures_named, no_such_place
 from sottovoce.storage.names import checked, in_portions
-from sottovoce.storage.protocol import MAX_PRESIGNED_S, UNLABELLED, ObjectLabels, ObjectStore
+from sottovoce.storage.protocol import (
+    MAX_PRESIGNED_S,
+    UNLABELLED,
+    ObjectLabels,
+    ObjectStore,
+    Opened,
+    Put,
+    PutsMany,
+    Sink,
+)
 
 _BULK: Final = 1000
 """What S3's DeleteObjects takes at once (Amazon S3 API Reference); obstore cuts smaller where it must."""
@@ -37,15 +48,30 @@ def keep(store: ObjectStore, name: str, data: bytes, *, labels: ObjectLabels = U
 
     StorageError when the store kept nothing, or something else, whatever it answered.
     """
-    store.put(name, data, labels=labels)
-    return kept(store, name, data)
+    put = Put(name=name, data=data, digest=hashlib.sha256(data).hexdigest(), labels=labels)
+    keep_all(store, [put])
+    return put.digest
 
 
-def kept(store: ObjectStore, name: str, data: bytes) -> str:
-    """The SHA-256 of what is there, once it was read and is what was put. StorageError otherwise."""
+def keep_all(store: ObjectStore, puts: Sequence[Put]) -> None:
+    """The same for several, at once where the store can: afterwards each is what its digest says.
+
+    When it raises StorageError some of them may be there; putting all again completes.
+    """
+    if isinstance(store, PutsMany) and len(puts) > 1:
+        store.put_all(puts)
+    else:
+        for put in puts:
+            store.put(put.name, put.data, labels=put.labels)
+    for put in puts:
+        _believe(store, put)
+
+
+def _believe(store: ObjectStore, put: Put) -> None:
+    """Returns once what was put has been read."""
     try:
-        if store.get(name) == data:
-            return hashlib.sha256(data).hexdigest()
+        if store.get(put.name) == put.data:
+            return
     except ObjectMissing:
         pass
     raise StorageError("the object store did not keep what it was given", hint="check the store, then try again")
@@ -73,6 +99,11 @@ class CloudStore:
                 obstore.put(self._backend, checked(name), data, tags=tags, attributes=metadata)
         except ObjectMissing:
             raise no_such_place() from None
+
+    def put_all(self, puts: Sequence[Put]) -> None:
+        """Several requests under way at once."""
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            list(pool.map(lambda put: self.put(put.name, put.data, labels=put.labels), puts))
 
     def get(self, name: str) -> bytes:
         with failures_named():
@@ -153,6 +184,17 @@ class FolderStore:
         with failures_named():
             _make_folder(path.parent)
             write_durably(path, data)
+
+    @contextmanager
+    def writing(self) -> Iterator[Opened]:
+        """What is written is not read back: every write and flush was answered by the system itself."""
+        with failures_named(), durable_files() as files:
+            yield lambda name: self._begun(files, name)
+
+    def _begun(self, files: DurableFiles, name: str) -> AbstractContextManager[Sink]:
+        path = self._root / checked(name)
+        _make_folder(path.parent)
+        return files.file(path)
 
     def get(self, name: str) -> bytes:
         return self._reads.get(name)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,8 +24,8 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence
 from sottovoce.domain.recording import Anonymized, Sealed, SealedObject
 from sottovoce.errors import KeyFrozen, KeyShredded, StorageError, VaultError
-from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore
-from sottovoce.storage.stores import keep
+from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore, Put, WritesPieces
+from sottovoce.storage.stores import keep_all
 from sottovoce.vault.context import object_context
 from sottovoce.vault.key_tables import RecordingKeyState
 from sottovoce.vault.key_values import EpochRoll, EpochStatus, KeyFate, RecordingKey, Shredding
@@ -34,9 +34,13 @@ from sottovoce.vault.labels import labels_for
 from sottovoce.vault.protocol import Held
 from sottovoce.vault.ranges import read_range
 from sottovoce.vault.seal import broken, open_sealed, seal
+from sottovoce.vault.streaming import StreamSealer
 
 Part = tuple[str, int | None]
 """An object of a recording: its kind, and its channel where it has one."""
+
+_TOGETHER: Final = 64 << 20
+"""Bytes of plaintext whose ciphertext is held at once: the channels of a call of an hour, and never of four."""
 
 _NAME_DIGITS: Final = 32
 """128 bits: no two names meet."""
@@ -72,6 +76,20 @@ class ShredReport:
         return self.key is KeyFate.FROZEN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """An object that is still plain."""
+
+    kind: str
+    channel: int | None
+    plain: Confidential[bytes]
+    rev: int = 1
+    labels: ObjectLabels = UNLABELLED
+
+    def sealed(self, name: str, size: int, digest: str) -> SealedObject:
+        return SealedObject(kind=self.kind, location=name, digest=digest, size=size, channel=self.channel, rev=self.rev)
+
+
 class Vault:
     """Seals and opens for one tenant. The only maker of `Sealed`."""
 
@@ -94,14 +112,12 @@ class Vault:
         _check(objects, facts)
         ref, kms = anonymized.verified.admitted.ref, self._keys.kms
         label = partial(labels_for, disguised=anonymized.waiver is None, kms=kms)
-        sealed = tuple(
-            self.seal_object(ref.key, kind, plain, channel=channel, labels=label(kind))
-            for (kind, channel), plain in objects.items()
-        )
+        key = self._writing_key(ref.key)
+        parts = [_Part(kind=kind, channel=c, plain=plain, labels=label(kind)) for (kind, c), plain in objects.items()]
         return Sealed(
             ref=ref,
             key_id=self._keys.unwrap(ref.key).id,
-            objects=sealed,
+            objects=self._keep(ref.key, key, parts),
             facts={**facts, "kms": kms},
             predecessor=anonymized.digest,
         )
@@ -117,13 +133,9 @@ class Vault:
         labels: ObjectLabels = UNLABELLED,
     ) -> SealedObject:
         """One object under the recording's key, kept under its own name."""
-        name = self._name(rid, kind, rev, channel)
-        data = seal(self._writing_key(rid), self._context(rid, kind, rev, channel), plaintext)
-        digest = keep(self._store, name, data, labels=labels)
-        if self._keys.state(rid) is RecordingKeyState.SHREDDED:
-            self._store.delete(name)
-            raise KeyShredded("this recording was erased while it was sealed")
-        return SealedObject(kind=kind, location=name, digest=digest, size=len(data), channel=channel, rev=rev)
+        part = _Part(kind=kind, channel=channel, rev=rev, plain=plaintext, labels=labels)
+        (sealed,) = self._keep(rid, self._writing_key(rid), [part])
+        return sealed
 
     def open_object(self, rid: str, sealed: SealedObject, rev: int | None = None) -> Confidential[bytes]:
         """The plaintext of the very object that was sealed; SealBroken for any other, an older one too."""
@@ -234,6 +246,44 @@ class Vault:
             failures=() if failure is None else (failure,),
         )
 
+    def _keep(self, rid: str, key: Confidential[bytes], parts: Sequence[_Part]) -> tuple[SealedObject, ...]:
+        """All of them sealed and kept, unless the recording was erased meanwhile: then none is."""
+        kept = self._written(rid, key, parts) if isinstance(self._store, WritesPieces) else self._put(rid, key, parts)
+        if self._keys.state(rid) is not RecordingKeyState.SHREDDED:
+            return kept
+        for failure in self._store.delete_all([each.location for each in kept]).values():
+            if failure.retryable:
+                raise failure
+        raise KeyShredded("this recording was erased while it was sealed")
+
+    def _written(self, rid: str, key: Confidential[bytes], parts: Sequence[_Part]) -> tuple[SealedObject, ...]:
+        """Into files, piece by piece; they get their names together."""
+        assert isinstance(self._store, WritesPieces)  # noqa: S101 - the caller looked
+        kept = []
+        with StreamSealer() as sealer, self._store.writing() as begin:
+            for part in parts:
+                name = self._name(rid, part.kind, part.rev, part.channel)
+                with begin(name) as write:
+                    size, digest = sealer.seal(
+                        key, self._context(rid, part.kind, part.rev, part.channel), part.plain, write
+                    )
+                kept.append(part.sealed(name, size, digest))
+        return tuple(kept)
+
+    def _put(self, rid: str, key: Confidential[bytes], parts: Sequence[_Part]) -> tuple[SealedObject, ...]:
+        """Into a store that takes whole objects: several at once, and each read back."""
+        kept: list[SealedObject] = []
+        for portion in _portions(parts):
+            puts = [self._sealed(rid, key, part) for part in portion]
+            keep_all(self._store, puts)
+            kept += [part.sealed(put.name, len(put.data), put.digest) for part, put in zip(portion, puts, strict=True)]
+        return tuple(kept)
+
+    def _sealed(self, rid: str, key: Confidential[bytes], part: _Part) -> Put:
+        data = seal(key, self._context(rid, part.kind, part.rev, part.channel), part.plain)
+        name = self._name(rid, part.kind, part.rev, part.channel)
+        return Put(name=name, data=data, digest=hashlib.sha256(data).hexdigest(), labels=part.labels)
+
     def _writing_key(self, rid: str) -> Confidential[bytes]:
         found: RecordingKey = self._keys.get_or_create(rid)
         if found.state is RecordingKeyState.FROZEN:
@@ -255,6 +305,19 @@ class Vault:
         if self._naming is None:
             self._naming = self._keys.tenant_key("names")
         return hmac.new(self._naming.reveal(), what, hashlib.sha256).hexdigest()[:_NAME_DIGITS]
+
+
+def _portions(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
+    """Objects whose ciphertext is held together: more than one only while that takes little memory."""
+    portion: list[_Part] = []
+    size = 0
+    for part in parts:
+        size += len(part.plain.reveal())
+        if portion and size > _TOGETHER:
+            yield portion
+            portion, size = [], len(part.plain.reveal())
+        portion.append(part)
+    yield portion
 
 
 def _held() -> KeyFrozen:

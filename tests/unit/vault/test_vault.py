@@ -25,7 +25,7 @@ from sottovoce.domain.recording import (
 )
 from sottovoce.domain.sound import Media, MediaFormat, Role, Sound
 from sottovoce.domain.transcript import Transcript
-from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, ObjectMissing, SealBroken, StorageError
+from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, ObjectLocked, ObjectMissing, SealBroken, StorageError
 from sottovoce.storage.protocol import ObjectLabels
 from sottovoce.storage.stores import FolderStore, memory_store
 from sottovoce.testing.keys import MemoryKeys
@@ -410,3 +410,57 @@ def test_a_program_that_was_not_installed_still_labels(monkeypatch):
 
     monkeypatch.setattr(labels, "version", not_installed)
     assert labels.labels_for("sample", disguised=True, kms="memory").metadata["pipeline-version"] == "unknown"
+
+
+def test_a_recording_in_a_folder_gets_all_its_names_together(keystore, tmp_path):
+    """Streamed into files; one that was erased while it was sealed leaves none of them."""
+    store = FolderStore(root=tmp_path / "objects")
+    vault = Vault(tenant="t", keystore=keystore, store=store, clock=clock)
+    sealed = vault.seal_recording(anonymized(), PARTS, {})
+    assert {(o.kind, o.channel): vault.open_object("r1", o) for o in sealed.objects} == PARTS
+    assert len({o.location.rpartition("/")[0] for o in sealed.objects}) == 1
+
+    class Meanwhile(Confidential):
+        def reveal(self):
+            keystore.shred("r2")
+            return b"words"
+
+    with pytest.raises(KeyShredded):
+        vault.seal_object("r2", "sample", Meanwhile(b""))
+    assert vault.discard("r2") == 0
+
+
+def test_little_is_held_in_memory_together(keystore, store, monkeypatch):
+    """Objects of a store that takes them whole go in portions."""
+    monkeypatch.setattr("sottovoce.vault.vault._TOGETHER", 8)
+    given = []
+
+    class Counting(type(store)):
+        def put_all(self, puts):
+            given.append(len(puts))
+            super().put_all(puts)
+
+    counting = Counting(backend=store._backend, scheme="memory")
+    vault = Vault(tenant="t", keystore=keystore, store=counting, clock=clock)
+    parts = {("sample", n): Confidential(b"1234") for n in range(5)}
+    assert len(vault.seal_recording(anonymized(), parts, {}).objects) == 5
+    assert given == [2, 2]
+
+
+def test_a_lock_hides_no_erasure(keystore, store):
+    """Sealed while it was erased, and locked by its store: it is the erasure that is told."""
+
+    class Locked(LyingStore):
+        def delete(self, name):
+            raise ObjectLocked("locked")
+
+    def erase(data):
+        keystore.shred("r1")
+        return data
+
+    vault = Vault(tenant="t", keystore=keystore, store=Locked(inner=store, lie=erase), clock=clock)
+    with pytest.raises(KeyShredded):
+        vault.seal_object("r1", "sample", WORDS)
+    report = vault.shred("r1")
+    assert [failure.code for failure in report.failures] == ["E_OBJECT_LOCKED"]
+    assert Remains.OBJECTS in report.unreachable
