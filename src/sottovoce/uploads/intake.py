@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from sottovoce.domain.outcome import Fact
+from sottovoce.durable import PART
 from sottovoce.errors import ObjectChanged, ObjectMissing, UploadRefused
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.note import Signer
@@ -26,7 +27,6 @@ from sottovoce.uploads.received import Received, ReceivedUploads, State
 from sottovoce.uploads.refusals import INSIDE, Refusal, refused
 
 RECEIPTS: Final = "receipts"
-_MOST_NAME: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,8 @@ class Intake:
         """
         for count, listed in enumerate(self._browser.list(INCOMING), start=1):
             seen(count)
+            if _unfinished(listed.name):
+                continue
             before = self._received.at(self._name, _kept_name(listed))
             if before is not None and before.stamp == listed.stamp and not before.state.finished:
                 continue
@@ -182,6 +184,12 @@ class Intake:
         return self._write(
             replace(row, state=state), Action.UPLOAD_DISPOSED, state.value, {"inbox": self._name, **facts}
         )
+
+
+def _unfinished(location: str) -> bool:
+    """What `submit` is still writing into a drop folder; it takes its name when it is whole."""
+    name = location.rpartition("/")[2]
+    return name.startswith(".") and name.endswith(PART)
 
 
 def _prefix(location: str) -> str | None:
