@@ -48,7 +48,8 @@ class OidcProvider:
 
     @property
     def issuer(self) -> str:
-        assert self._server is not None
+        if self._server is None:
+            raise RuntimeError("the provider is not serving")
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
@@ -58,7 +59,7 @@ class OidcProvider:
 
     def rotate(self, *, elliptic: bool = False, forget: bool = True) -> None:
         """Signs with another key from now on; the old one is published no more, unless it is kept."""
-        parameters = {"kid": secrets.token_hex(4), "use": "sig"}
+        parameters: Any = {"kid": secrets.token_hex(4), "use": "sig"}
         made = ECKey.generate_key("P-256", parameters) if elliptic else RSAKey.generate_key(2048, parameters)
         self._keys = [made] if forget else [*self._keys, made]
 
@@ -172,10 +173,10 @@ class OidcProvider:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None and self._thread is not None
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join(timeout=5)
 
 
 def _handler(provider: OidcProvider) -> type[BaseHTTPRequestHandler]:
