@@ -61,12 +61,9 @@ class S3Anchor:
 
     def latest(self) -> str | None:
         """The oldest version under the largest size, also where a delete marker hides it."""
-        # What was seen cannot go away, so a later look begins just before it.
-        keys = [found["Key"] for found in self._versions(after=self._seen[:-1])]
-        if not keys:
-            return None
-        self._seen = max(keys)
-        return self._oldest(self._seen)
+        # What was seen cannot go away, so a later look begins behind it.
+        self._seen = max([self._seen, *(found["Key"] for found in self._versions(self._prefix, after=self._seen))])
+        return self._oldest(self._seen) if self._seen else None
 
     def _require_lock(self) -> None:
         """Asked once: without Object Lock the bucket could be emptied, and would be no anchor."""
@@ -83,7 +80,7 @@ class S3Anchor:
             )
 
     def _oldest(self, key: str) -> str | None:
-        versions = [found for found in self._versions(after=key[:-1]) if found["Key"] == key]
+        versions = list(self._versions(key))
         if not versions:
             return None
         # S3 lists the versions of one key from the newest to the oldest.
@@ -93,11 +90,11 @@ class S3Anchor:
             return str(answer["Body"].read().decode())
         raise _unavailable(refusal[0])
 
-    def _versions(self, *, after: str) -> Iterator[Mapping[str, Any]]:
+    def _versions(self, prefix: str, *, after: str = "") -> Iterator[Mapping[str, Any]]:
         marker = {"KeyMarker": after} if after else {}
         with _said() as refusal:
             pages = self._client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=self._prefix, **marker
+                Bucket=self._bucket, Prefix=prefix, **marker
             )
             found = [each for page in pages for each in page.get("Versions", ()) if self._is_ours(each["Key"])]
         if refusal:
