@@ -33,6 +33,9 @@ _JOBS = {
 TOLD = frozenset({*_JOBS, Action.TRAINING_STARTED, Action.TRAINING_ENDED, Action.MODEL_MADE})
 """Entries that events are made of."""
 
+_PRODUCER = f"urn:sottovoce:{installed('sottovoce')}"
+"""Who says so, in every event and facet."""
+
 RECORDINGS = "recordings"
 """The dataset that every corpus is made of. It is named as a whole, never by recording."""
 
@@ -51,7 +54,6 @@ class EventMaker:
         self._origin = origin
         self._namespace = namespace
         self._training = training
-        self._producer = f"urn:sottovoce:{installed('sottovoce')}"
 
     def events(self, seq: int, entry: Entry, told: Told) -> Iterator[RunEvent]:
         """The events of one entry; none for those that lineage is not about."""
@@ -111,7 +113,7 @@ class EventMaker:
             job=v2.Job(namespace=self._namespace, name=job, facets={"jobType": job_type}),
             inputs=inputs,
             outputs=outputs,
-            producer=self._producer,
+            producer=_PRODUCER,
         )
         return event
 
@@ -178,6 +180,7 @@ def _library() -> tuple[Any, Any]:
         raise WorkspaceError(
             "OpenLineage events need the extra `lineage`", hint="pip install 'sottovoce[lineage]'"
         ) from None
+    event_v2.set_producer(_PRODUCER)
     return event_v2, facet_v2
 
 
