@@ -36,7 +36,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 
 class DurableFiles:
-    """Files written piece by piece, each flushed in the background while the next is written.
+    """Files written piece by piece, each flushed in the background once the next is begun.
 
     `file` gives what takes the pieces of one. None of them has its name before `durable_files` ends.
     """
@@ -44,12 +44,16 @@ class DurableFiles:
     def __init__(self, *, mode: int = 0o600) -> None:
         self._mode = mode
         self._parts: dict[Path, Path] = {}
+        self._written: int | None = None
         self._flushes: list[Future[None]] = []
         self._flushers = ThreadPoolExecutor(max_workers=_AT_ONCE)
 
     @contextmanager
     def file(self, path: Path) -> Iterator[Callable[[memoryview], None]]:
         """OSError, from here or from the end, leaves what was there before."""
+        if self._written is not None:
+            self._flushes.append(self._flushers.submit(_flush, self._written))
+            self._written = None
         part = part_of(path)
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, self._mode)
         self._parts[part] = path
@@ -59,12 +63,14 @@ class DurableFiles:
         except BaseException:
             os.close(handle)
             raise
-        self._flushes.append(self._flushers.submit(_flush, handle))
+        self._written = handle
 
     def finish(self, *, named: bool) -> None:
         """Waits for every flush; then each file has its name, or none is left."""
-        self._flushers.shutdown()
         try:
+            if self._written is not None:
+                _flush(self._written)
+            self._flushers.shutdown()
             for flush in self._flushes if named else ():
                 flush.result()
             for part, path in self._parts.items() if named else ():
