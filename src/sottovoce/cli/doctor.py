@@ -24,7 +24,7 @@ from sottovoce.domain.sound import Role, Sound
 from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, WorkspaceError
 from sottovoce.kms.hygiene import harden_process, swap_in_use
 from sottovoce.ledger.verifier import Found
-from sottovoce.policy.model import AnyKeys, FileKeys
+from sottovoce.policy.key_services import AnyKeys, FileKeys
 from sottovoce.redact.rules import rules_for
 from sottovoce.wiring.house import House
 

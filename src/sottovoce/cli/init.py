@@ -16,8 +16,9 @@ from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
+from sottovoce.policy.key_services import FileKeys
 from sottovoce.policy.load import load_policy, parse_policy
-from sottovoce.policy.model import FileKeys, FolderSource
+from sottovoce.policy.model import FolderSource
 from sottovoce.policy.template import default_policy
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House

@@ -17,8 +17,8 @@ from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.errors import WorkspaceError
 from sottovoce.kms.protocol import Destruction, KeyProvider, KeyState
+from sottovoce.policy.key_services import AnyKeys, FileKeys
 from sottovoce.policy.load import load_policy
-from sottovoce.policy.model import AnyKeys, FileKeys
 from sottovoce.vault.key_tables import EpochState
 from sottovoce.vault.key_values import EpochRoll, KeyMoves
 from sottovoce.wiring.house import House

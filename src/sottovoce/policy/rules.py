@@ -11,15 +11,8 @@ from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
 from sottovoce.policy.document import Path
-from sottovoce.policy.model import (
-    AwsKmsKeys,
-    AzureKeyVaultKeys,
-    BucketSource,
-    GenesysSource,
-    InboxSource,
-    Policy,
-    TransitKeys,
-)
+from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
+from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
 
 _LARGEST_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from sottovoce.domain.confidential import Confidential
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.kms.protocol import KeyProvider
-from sottovoce.policy.model import (
+from sottovoce.policy.key_services import (
     AnyKeys,
     AwsKmsKeys,
     AzureKeyVaultKeys,

@@ -11,8 +11,8 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import WorkspaceError
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.ledger.signer import create_log_key
+from sottovoce.policy.key_services import FileKeys
 from sottovoce.policy.load import parse_policy
-from sottovoce.policy.model import FileKeys
 from sottovoce.settings import Workspace
 
 TOKEN_KEY_BYTES = 32
