@@ -113,6 +113,13 @@ class Disposal:
         self._received.forget(gone)
         return len(gone)
 
+    def clear(self, prefix: str) -> int:
+        """Everything below a contributor's prefix, taken in or not; how many objects went. Raises StorageError."""
+        names = [listed.name for listed in self._browser.list(prefix)]
+        for name in names:
+            self._delete(name)
+        return len(names)
+
     def _archived(self, row: Received) -> bool:
         """Whether it lies in the archive now; False where there is none, or nothing left to archive."""
         if self._archive is None or row.recording is None:

@@ -20,8 +20,8 @@ from sottovoce.sources.inbox import Arrival, InboxSource
 from sottovoce.sources.protocol import recording_key
 from sottovoce.storage.browse import open_place
 from sottovoce.uploads.archive import StoreBelow
-from sottovoce.uploads.contributors import Contributors
-from sottovoce.uploads.credential import MAX_TTL, Credential
+from sottovoce.uploads.contributors import Contributor, Contributors
+from sottovoce.uploads.credential import MAX_TTL, Credential, prefix_of
 from sottovoce.uploads.details import wording_digest
 from sottovoce.uploads.disposal import ARCHIVE, Disposal, Swept
 from sottovoce.uploads.doors import open_door
@@ -252,8 +252,21 @@ class Uploads:
         subject = ByContributor(contributor=contributor)
         report = self._house.eraser.erase(subject, requested_by=requested_by, why=WITHDRAWN)
         if found is not None:
-            self._forget_rows(self.received.of_contributor(found.inbox, contributor))
+            self._clear(found)
         return report
+
+    def _clear(self, contributor: Contributor) -> None:
+        """What is still on its way; but for what a legal hold keeps, whose upload stays with it."""
+        rows = self.received.of_contributor(contributor.inbox, contributor.id)
+        held = [row for row in rows if row.recording and self._held(row.recording)]
+        disposal = self.inbox(contributor.inbox).disposal
+        disposal.forget(row for row in rows if row not in held)
+        if not held:
+            disposal.clear(prefix_of(contributor.id))
+
+    def _held(self, recording: str) -> bool:
+        metadata = self._recall(recording)
+        return metadata is not None and metadata.legal_hold
 
     def outcome(self, recording: str) -> OutcomeStatus | None:
         """How a recording's journey ended; None while it did not, and while a legal hold keeps its upload."""
