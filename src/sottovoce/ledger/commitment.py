@@ -29,8 +29,13 @@ class Commitment:
 
 
 def commit_to(detail: Confidential[Mapping[str, Fact]], *, random: Callable[[int], bytes]) -> Commitment:
-    """A commitment to the detail under a fresh opening drawn from `random`."""
+    """A commitment to the detail under a fresh opening drawn from `random`.
+
+    Raises ValueError when `random` gives fewer bytes than asked: such a commitment could be guessed.
+    """
     opening = random(OPENING_SIZE)
+    if len(opening) != OPENING_SIZE:
+        raise ValueError(f"an opening has {OPENING_SIZE} bytes")
     return Commitment(value=_value(opening, detail), opening=Confidential(opening))
 
 
