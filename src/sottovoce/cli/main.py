@@ -21,6 +21,7 @@ from sottovoce import __version__, telemetry
 from sottovoce.cli import (
     access,
     broker,
+    compliance,
     conformance,
     contributor,
     corpus,
@@ -77,6 +78,8 @@ app.command("logout")(login.logout)
 app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(intake.app, name="intake")
+app.add_typer(compliance.app, name="compliance")
+app.add_typer(compliance.rules_app, name="rules")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(access.app, name="access")

@@ -1,8 +1,8 @@
-"""Events that came in, and the work they ask for. Times are milliseconds since 1970, UTC.
+"""Events that came in, the work they ask for, verdicts, and what follows from them. Times are milliseconds since 1970, UTC.
 
 Nothing of an event is kept but who sent it, its id and its digest. A job's `locator` holds the ids that its source
 needs to find the recording, and is emptied when the job is done; callers, addresses and extensions are there as
-keyed tokens only (SPEC 14.2).
+keyed tokens only (SPEC 14.2). Verdicts and remediations hold codes, opaque ids and times.
 """
 
 from __future__ import annotations
@@ -44,3 +44,45 @@ intake_jobs: Final = Table(
     Index("ix_intake_jobs_state", "state", "due_ms"),
 )
 """`subject` is the opaque key of a recording, or of a conversation whose recordings are not known yet: one job each."""
+
+verdicts: Final = Table(
+    "verdicts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("subject", String(128), nullable=False),
+    Column("found", String(32), nullable=False),
+    Column("rule", String(48), nullable=False),
+    Column("type", String(48), nullable=False),
+    Column("confidence", Integer, nullable=False),
+    Column("offset_ms", BigInteger),
+    Column("count", Integer, nullable=False),
+    Column("action", String(48), nullable=False),
+    Column("evidence", String(64)),
+    Column("correlation", String(128), nullable=False),
+    Column("engine", String(48), nullable=False),
+    Column("rules_digest", String(64), nullable=False),
+    Column("available_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("ix_verdicts_subject", "subject", "rule", "type", unique=True),
+)
+"""One for each recording, rule and type. `confidence` is in thousandths; `available_ms` is when its media could first be
+read, so that `at_ms` less it is the time to the verdict."""
+
+remediations: Final = Table(
+    "remediations",
+    metadata,
+    Column("subject", String(128), nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("mark", String(64), nullable=False),
+    Column("code", String(48), nullable=False),
+    Column("offset_ms", BigInteger, nullable=False),
+    Column("locator", Text),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("error", String(48)),
+    PrimaryKeyConstraint("subject", "step"),
+    Index("ix_remediations_state", "state", "due_ms"),
+)
+"""One of each step for a recording. `locator` is emptied when the step is done; `error` is the code of the last failure."""

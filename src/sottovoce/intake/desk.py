@@ -8,7 +8,7 @@ recording announced again by another event keeps its one job, which at most lear
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, t
 
 from sottovoce.database.compliance_tables import intake_events, intake_jobs
 from sottovoce.database.engine import reading, writing
+from sottovoce.database.upsert import insert_new
 from sottovoce.intake.event import Announcement, Kind
 from sottovoce.intake.protocol import Delivery
 
@@ -97,6 +98,34 @@ class Desk:
         with writing(self._engine) as connection:
             self._mark(connection, list(subjects), state=DONE, locator=None)
 
+    def add(self, parent: Job, found: Mapping[str, str]) -> int:
+        """A conversation's recordings, by their keys, as jobs that are due; how many are new."""
+        now = milliseconds(self._clock())
+        waiting = intake_jobs.c.subject.in_(found), intake_jobs.c.state == WAITING
+        with writing(self._engine) as connection:
+            connection.execute(update(intake_jobs).where(*waiting).values(state=READY, due_ms=now, changed_ms=now))
+            return sum(
+                insert_new(connection, intake_jobs, self._of_recording(parent, subject, recording_id, now))
+                for subject, recording_id in found.items()
+            )
+
+    def _of_recording(self, parent: Job, subject: str, recording_id: str, now: int) -> dict[str, Any]:
+        kind = Kind.COMPLETED
+        return {
+            "subject": subject,
+            "id": self._ids(),
+            "source": parent.source,
+            "kind": kind.value,
+            "rank": kind.rank,
+            "locator": json.dumps([parent.conversation_id, recording_id]),
+            "tokens": {},
+            "state": READY,
+            "attempts": 0,
+            "due_ms": now,
+            "received_ms": milliseconds(parent.received_at),
+            "changed_ms": now,
+        }
+
     def put_back(self, subject: str, *, after: timedelta) -> None:
         """To be tried again later."""
         due = milliseconds(self._clock() + after)
@@ -105,8 +134,10 @@ class Desk:
 
     def bury(self, subject: str) -> None:
         """No more tries: a dead letter, which `replay` brings back."""
+        alive = intake_jobs.c.subject == subject, intake_jobs.c.state != DONE
         with writing(self._engine) as connection:
-            self._mark(connection, [subject], state=DEAD)
+            values = {"state": DEAD, "changed_ms": milliseconds(self._clock())}
+            connection.execute(update(intake_jobs).where(*alive).values(**values))
 
     def replay(self) -> int:
         """Brings every dead letter back; how many."""

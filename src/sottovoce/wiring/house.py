@@ -49,6 +49,7 @@ from sottovoce.storage.protocol import ObjectStore
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
+from sottovoce.wiring.compliance import ComplianceRooms
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.features import with_features
 from sottovoce.wiring.intake import compose_desk, compose_door
@@ -290,6 +291,10 @@ class House:
     @cached_property
     def door(self) -> Door:
         return compose_door(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
+
+    @cached_property
+    def compliance(self) -> ComplianceRooms:
+        return ComplianceRooms(house=self, database=self._database)
 
     # the corridor
 

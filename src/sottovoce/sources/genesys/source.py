@@ -17,6 +17,7 @@ from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
 from sottovoce.sources.genesys.permissions import token_permissions
 from sottovoce.sources.genesys.query import voice_conversations
 from sottovoce.sources.genesys.recordings import Recording, await_media, is_settled, list_recordings
+from sottovoce.sources.genesys.writeback import GenesysWriter
 from sottovoce.sources.growing import Growing
 from sottovoce.sources.header import channels_of, roles_for
 from sottovoce.sources.protocol import LiveMedia, Tokenizer, agent_token, customer_token, recording_key
@@ -66,6 +67,10 @@ class GenesysSource:
 
     def close(self) -> None:
         self._client.close()
+
+    def writer(self) -> GenesysWriter:
+        """Writes back over the same client, and so within the same budget."""
+        return GenesysWriter(client=self._client)
 
     def discover(self) -> Iterator[RecordingMetadata]:
         """Every leg of every ended voice conversation of the period. Raises SourceError."""

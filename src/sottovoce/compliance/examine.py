@@ -1,0 +1,192 @@
+"""From a job to a verdict: the recording read while it comes, judged, its clips sealed, its case concluded (SPEC 14.4).
+
+It may be tried again from the start, and then changes nothing that was concluded. What is not there yet is asked for
+later; what cannot be judged becomes a verdict of doubt, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from sottovoce.compliance.clip import Ear, masked_clip
+from sottovoce.compliance.docket import Case, Docket
+from sottovoce.compliance.judge import Violation
+from sottovoce.compliance.progressive import Listener, LiveCall, Progress
+from sottovoce.compliance.reading import Coming, Reading, reading_of
+from sottovoce.compliance.rules import LoadedRules
+from sottovoce.compliance.verdict import by_rule
+from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.recording import RecordingMetadata, RecordingRef, SealedObject
+from sottovoce.domain.sound import Role, Sound
+from sottovoce.errors import RecordingErased, SottovoceError
+from sottovoce.intake.desk import Desk, Job
+
+KIND: Final = "evidence"
+PATIENCE: Final = timedelta(hours=6)
+"""How long after its event a recording may still be on its way."""
+FIRST_WAIT: Final = timedelta(seconds=2)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+
+
+class LiveMedia(Protocol):
+    @property
+    def metadata(self) -> RecordingMetadata: ...
+
+    @property
+    def parts(self) -> Mapping[str, Coming]: ...
+
+    @property
+    def roles(self) -> Mapping[str, tuple[Role, ...]]: ...
+
+
+class LiveSource(Protocol):
+    """A source that can describe one recording and hand its sound over while it comes."""
+
+    def recordings_of(self, conversation_id: str) -> tuple[str, ...]: ...
+
+    def live(self, conversation_id: str, recording_id: str) -> LiveMedia: ...
+
+
+class Seals(Protocol):
+    def seal_object(self, rid: str, kind: str, plaintext: Confidential[bytes], rev: int = 1) -> SealedObject: ...
+
+
+class Remembers(Protocol):
+    def remember(self, ref: RecordingRef, metadata: RecordingMetadata) -> bool: ...
+
+
+class Keys(Protocol):
+    """The opaque key that the registry has for a recording."""
+
+    def recording(self, conversation_id: str, recording_id: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """All that judging needs."""
+
+    sources: Mapping[str, LiveSource]
+    keys: Callable[[str], Keys]
+    """By the source's name."""
+    registry: Remembers
+    listener: Listener
+    rules: LoadedRules
+    ears: Sequence[Ear]
+    seals: Seals
+    encode: Callable[[Sound], Confidential[bytes]]
+    docket: Docket
+    desk: Desk
+    clock: Callable[[], datetime]
+    consent_flag: Callable[[RecordingMetadata], bool | None]
+    report: Callable[[str, Violation], None]
+    """Told of each violation as soon as it is certain, before the call is read to its end."""
+    read: Callable[[Mapping[str, Coming], Mapping[str, tuple[Role, ...]]], AbstractContextManager[Reading]] = reading_of
+
+
+class Examiner:
+    """Works off jobs that are due."""
+
+    def __init__(self, *, bench: Bench) -> None:
+        self._bench = bench
+
+    def work(self, *, limit: int = 1) -> int:
+        """Takes what is due; how many jobs ended, be it with a verdict, more jobs, or a later try."""
+        jobs = self._bench.desk.due(limit=limit)
+        for job in jobs:
+            self.examine(job)
+        return len(jobs)
+
+    def examine(self, job: Job) -> None:
+        """One job to its end, or put back. Only what is no doubt of ours is raised."""
+        try:
+            if job.recording_id is None:
+                self._expand(job)
+            elif not self._bench.docket.is_judged(job.subject):
+                self._judge(job, job.recording_id)
+        except RecordingErased:
+            pass
+        except SottovoceError as error:
+            if self._put_back(job, error):
+                return
+            self._doubt(job, error.code)
+        self._bench.desk.finish([job.subject])
+
+    def _expand(self, job: Job) -> None:
+        """A conversation's end: one job for each of its recordings."""
+        ids = self._bench.sources[job.source].recordings_of(job.conversation_id)
+        keys = self._bench.keys(job.source)
+        self._bench.desk.add(job, {keys.recording(job.conversation_id, each): each for each in ids})
+
+    def _judge(self, job: Job, recording_id: str) -> None:
+        bench = self._bench
+        live = bench.sources[job.source].live(job.conversation_id, recording_id)
+        available_at = bench.clock()
+        bench.registry.remember(live.metadata.ref, live.metadata)
+        rules = bench.rules.rules.for_queue(live.metadata.queue, live.metadata.queue_category)
+        violations: list[Violation] = []
+        clips: dict[tuple[str, str], SealedObject] = {}
+        with bench.read(live.parts, live.roles) as reading:
+            call = LiveCall(
+                blocks=reading.blocks,
+                rate=reading.rate,
+                roles=reading.roles,
+                language=live.metadata.language,
+                consent_flag=bench.consent_flag(live.metadata),
+            )
+            for progress in bench.listener.listen(call, rules):
+                for violation in progress.violations:
+                    bench.report(job.subject, violation)
+                    self._keep_clip(job.subject, violation, progress, clips)
+                violations += progress.violations
+            case = Case(
+                subject=job.subject,
+                conversation_id=job.conversation_id,
+                recording_id=recording_id,
+                rate=reading.rate,
+                judged=by_rule(violations),
+                clips=clips,
+                correlation=job.id,
+                rules_digest=bench.rules.digest,
+                available_at=available_at,
+            )
+        bench.docket.conclude(case)
+
+    def _keep_clip(
+        self, subject: str, violation: Violation, progress: Progress, clips: dict[tuple[str, str], SealedObject]
+    ) -> None:
+        """The first of each rule and type, sealed under the recording's key."""
+        name = (violation.rule, violation.type)
+        if name in clips:
+            return
+        clip = masked_clip(progress.tape, violation.span, progress.findings, ears=self._bench.ears)
+        if clip is not None:
+            sealed = self._bench.encode(clip)
+            clips[name] = self._bench.seals.seal_object(subject, KIND, sealed, len(clips) + 1)
+
+    def _put_back(self, job: Job, error: SottovoceError) -> bool:
+        """To be tried later, while that may help."""
+        late = self._bench.clock() - job.received_at > PATIENCE
+        if not error.retryable or late:
+            return False
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(job.attempts, 12))
+        self._bench.desk.put_back(job.subject, after=wait)
+        return True
+
+    def _doubt(self, job: Job, code: str) -> None:
+        """It could not be judged: said as a verdict, so that a person looks."""
+        case = Case(
+            subject=job.subject,
+            conversation_id=job.conversation_id,
+            recording_id=job.recording_id or "",
+            rate=1,
+            judged=(),
+            correlation=job.id,
+            rules_digest=self._bench.rules.digest,
+            available_at=self._bench.clock(),
+            doubt=code,
+        )
+        self._bench.docket.conclude(case)
