@@ -27,7 +27,7 @@ version: uploads-1
 sources:
   voices:
     kind: inbox
-    url: file:inbox
+    url: {url}
     wording: I agree that this recording is used to train AI models.
     wording_version: w1
     receipts_url: file:{receipts}
@@ -44,14 +44,15 @@ selection:
   target_hours: 100.0
 keys:
   passphrase: file:passphrase
-"""
+{tail}"""
 
 
-def inbox_workspace(root: Path, *, more: str = "") -> Workspace:
-    """A workspace whose policy has the inbox `voices`; `more` is indented under it."""
+def inbox_workspace(root: Path, *, more: str = "", url: str = "file:inbox", tail: str = "") -> Workspace:
+    """A workspace whose policy has the inbox `voices`; `more` is indented under it, `tail` ends the file."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
-    text = POLICY.format(receipts=root.resolve() / "inbox" / "receipts", more=more)
+    receipts = root.resolve() / "inbox" / "receipts"
+    text = POLICY.format(receipts=receipts, more=more, url=url, tail=tail)
     return build_workspace(root, policy=text, passphrase=Confidential(PASSPHRASE))
 
 
@@ -84,12 +85,13 @@ def sender(
     *,
     contributor: str | None = None,
     ttl: timedelta = MAX_TTL,
+    slots: int = 25,
     clock: Callable[[], datetime] = utc_now,
 ) -> Sender:
     """A new contributor, or another credential of one, ready to send."""
     inbox = house.uploads.inbox()
     contributor = contributor or house.uploads.contributors.add(inbox.name).id
-    credential = inbox.credential(contributor, ttl=ttl)
+    credential = inbox.credential(contributor, ttl=ttl, slots=slots)
     outbox = Outbox(home=home, random=os.urandom)
     submitter = Submitter(
         inbox=outbox.trust(inbox.publish(), pin=None),
@@ -102,6 +104,8 @@ def sender(
     return Sender(credential=credential, submitter=submitter, outbox=outbox, home=home)
 
 
-def inbox_house(root: Path, *, more: str = "", clock: Callable[[], datetime] = utc_now) -> House:
+def inbox_house(
+    root: Path, *, more: str = "", url: str = "file:inbox", tail: str = "", clock: Callable[[], datetime] = utc_now
+) -> House:
     """The house of such a workspace, its slow rooms exchanged."""
-    return quick_house(inbox_workspace(root, more=more), clock=clock)
+    return quick_house(inbox_workspace(root, more=more, url=url, tail=tail), clock=clock)

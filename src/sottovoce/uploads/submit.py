@@ -80,7 +80,7 @@ class Submitter:
             size=len(waiting.data),
             file=file.name,
             agreed_version=self._inbox.wording_version,
-            sent_at=self._clock(),
+            sent_at=self._clock().replace(microsecond=0),
         )
         self._outbox.remember(sent)
         return sent, True

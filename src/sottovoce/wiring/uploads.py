@@ -24,7 +24,6 @@ from sottovoce.uploads.contributors import Contributor, Contributors
 from sottovoce.uploads.credential import MAX_TTL, Credential, prefix_of
 from sottovoce.uploads.details import wording_digest
 from sottovoce.uploads.disposal import ARCHIVE, Disposal, Swept
-from sottovoce.uploads.doors import open_door
 from sottovoce.uploads.examine import Examined, Examiner, Inspected, Limits
 from sottovoce.uploads.intake import Intake, Taken
 from sottovoce.uploads.keys import InboxKey, InboxKeys
@@ -33,6 +32,7 @@ from sottovoce.uploads.received import Received, ReceivedUploads, State
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import ShredReport, Vault
 from sottovoce.wiring.sources import place_of
+from sottovoce.wiring.upload_doors import door_of
 
 if TYPE_CHECKING:
     from sottovoce.custody.erasure_report import ErasureReport
@@ -137,7 +137,8 @@ class Inbox:
 
     def credential(self, contributor: str, *, ttl: timedelta = MAX_TTL, slots: int = 25) -> Credential:
         """What lets a contributor send for a while. CredentialInvalid for one who may not."""
-        door = open_door(self.place, base=self._house.workspace.root)
+        settings = self._house.policy.access.sts
+        door = door_of(self.place, settings=settings, base=self._house.workspace.root)
         return self._uploads.contributors.issue(contributor, inbox_id=self.id, doorkeeper=door, ttl=ttl, slots=slots)
 
 
