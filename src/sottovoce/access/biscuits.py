@@ -1,5 +1,8 @@
 """Grants as Biscuits (biscuitsec.org, v2 tokens): Ed25519 chain, Datalog checks, a revocation id for each block.
 
+A holder's block may say what `attenuate` writes and nothing else. Datalog is a language: sixty facts and a rule over
+three of them keep a checker busy for most of a second, four for a minute, and no budget stops it in between.
+
 The authority block holds `right(operation, prefix)` facts and the limits as checks; a holder's block can only add
 checks, because the facts it brings are not among those the policy reads. Counts are told block by block, each to
 its own, so that a part handed on has a budget of its own within that of the whole.
@@ -7,6 +10,7 @@ its own, so that a part handed on has a budget of its own within that of the who
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -34,6 +38,22 @@ SKEW: Final = timedelta(seconds=60)
 
 _BUDGET: Final = timedelta(milliseconds=50)
 """A holder's Datalog is not ours: beyond this it is refused. The library's own millisecond fails on a busy machine."""
+
+_TEXT: Final = r'"[A-Za-z0-9_.:/-]*"'
+_HANDED_ON: Final = re.compile(
+    "|".join(
+        (
+            rf"check if operation\(\$o\), {{{_TEXT}(, {_TEXT})*}}\.contains\(\$o\);",
+            rf"check if resource\(\$r\), \$r\.starts_with\({_TEXT}\);",
+            r"check if (recordings|bytes)\(\d, \$n\), \$n <= \d{1,19};",
+            r"check if time\(\$t\), \$t < [0-9TZ:+-]{20,25};",
+            rf"check if source\(\$s\), \$s\.starts_with\({_TEXT}\);",
+            rf"check if key\({_TEXT}\);",
+            r"narrowed\(true\);",
+        )
+    )
+)
+"""Every line a holder's block may have."""
 
 _POLICY: Final = "allow if operation($o), resource($r), right($o, $p), $r.starts_with($p);"
 
@@ -70,6 +90,10 @@ class BiscuitTokens:
         blocks = tuple(biscuit.revocation_ids)
         if len(blocks) > MAX_BLOCKS:
             raise _invalid()
+        for number in range(1, len(blocks)):
+            lines = biscuit.block_source(number).splitlines()
+            if not all(_HANDED_ON.fullmatch(line) for line in lines if line):
+                raise _invalid()
         return OpenedBiscuit(biscuit, blocks)
 
     def authorise(self, opened: Opened, ask: Ask) -> None:
@@ -91,14 +115,17 @@ class BiscuitTokens:
 def attenuate(token: Confidential[str], narrowing: Narrowing, *, root: PublicKey) -> Confidential[str]:
     """Less of a grant, made by its holder without asking anybody; `root` is the issuer's public key.
 
-    Raises GrantInvalid for a token that is not the issuer's.
+    Raises GrantInvalid for a token that is not the issuer's, AccessRefused for limits no grant has.
     """
     try:
         biscuit = Biscuit.from_base64(token.reveal(), root)
     except (BiscuitValidationError, ValueError, TypeError):
         raise _invalid() from None
     code, values = _narrowed(narrowing, biscuit.block_count())
-    return Confidential(biscuit.append(BlockBuilder(code, values)).to_base64())
+    made = biscuit.append(BlockBuilder(code, values))
+    if not all(_HANDED_ON.fullmatch(line) for line in made.block_source(made.block_count() - 1).splitlines() if line):
+        raise AccessRefused("a grant has no such limits", hint="prefixes and thumbprints are plain codes")
+    return Confidential(made.to_base64())
 
 
 def _authority(grant: Grant) -> tuple[str, dict[str, object]]:
