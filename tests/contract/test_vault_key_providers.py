@@ -6,7 +6,7 @@ Freezing and shredding are asked only of services that are honest about key stat
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,8 @@ from sottovoce.testing.kms_gcp import KEY_RING, GcpServer
 from sottovoce.testing.kms_honesty import Wrong, wrongs_of
 from sottovoce.testing.kms_softhsm import PIN
 from sottovoce.testing.kms_transit import ROOT_TOKEN, TransitServer
+from sottovoce.vault.key_tables import RecordingKeyState
+from sottovoce.vault.keystore import KeyStore
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -133,14 +135,16 @@ def test_the_strict_double_commits_none_of_the_wrongs(made):
 
 
 def test_every_test_of_key_state_asks_for_an_honest_provider():
-    """A test that freezes or destroys takes the fixture `honest`, so that no lenient double can slip in."""
+    """A test that freezes, destroys, rolls or rotates takes `honest` or `opened` on it, so that no lenient double can slip in."""
     import inspect
 
     tests = [one for name, one in globals().items() if name.startswith("test_")]
-    turning = [one for one in tests if ".freeze(" in inspect.getsource(one) or "_destroy(" in inspect.getsource(one)]
+    wanted = (".freeze(", "_destroy(", "roll_epoch(", "move_epochs(")
+    turning = [one for one in tests if any(word in inspect.getsource(one) for word in wanted)]
     turning = [one for one in turning if one.__name__ != "test_every_test_of_key_state_asks_for_an_honest_provider"]
     assert len(turning) >= 4
-    assert [one.__name__ for one in turning if "honest" not in inspect.signature(one).parameters] == []
+    asked = {one.__name__: set(inspect.signature(one).parameters) for one in turning}
+    assert {name for name, takes in asked.items() if not takes & {"honest", "opened"}} == set()
 
 
 @pytest.fixture
@@ -168,9 +172,11 @@ def test_another_context_is_refused(provider, key, other):
 
 
 def test_a_changed_blob_is_refused(honest, key):
-    """Every changed byte, a cut and an empty blob are refused."""
+    """Every changed byte, a cut and an empty blob are refused; of the long ones of RSA every fifth in the middle."""
     wrapped = honest.wrap(key, CONTEXT, key_id=honest.create_key(CONTEXT))
-    blobs = [wrapped.blob[:i] + bytes([wrapped.blob[i] ^ 1]) + wrapped.blob[i + 1 :] for i in range(len(wrapped.blob))]
+    size = len(wrapped.blob)
+    places = [i for i in range(size) if size <= 128 or i % 5 == 0 or not 24 <= i < size - 60]
+    blobs = [wrapped.blob[:i] + bytes([wrapped.blob[i] ^ 1]) + wrapped.blob[i + 1 :] for i in places]
     for blob in [*blobs, wrapped.blob[:-1], b""]:
         with pytest.raises(SealBroken):
             honest.unwrap(replace(wrapped, blob=blob), CONTEXT)
@@ -253,3 +259,74 @@ def test_no_key_is_printed(provider, key):
     wrapped = provider.wrap(key, CONTEXT, key_id=provider.create_key(CONTEXT))
     assert wrapped.blob.hex() not in repr(wrapped)
     assert repr(wrapped.blob) not in repr(wrapped)
+
+
+def test_the_service_says_that_it_is_there(provider):
+    """Without changing anything, and with its clock where it has one to show."""
+    said = provider.reach().service_time
+    assert said is None or said.tzinfo is not None
+
+
+def test_one_key_more_changes_nothing_about_another(honest, key):
+    """Freezing and destroying touch the key they name."""
+    kept, gone = honest.create_key(CONTEXT), honest.create_key(CONTEXT)
+    wrapped = honest.wrap(key, CONTEXT, key_id=kept)
+    honest.freeze(gone)
+    honest.schedule_destroy(gone)
+    assert honest.key_state(kept) is KeyState.ACTIVE
+    assert honest.unwrap(wrapped, CONTEXT) == key
+
+
+@pytest.fixture
+def opened(honest, tmp_path) -> Iterator[Callable[[], KeyStore]]:
+    """The same key store over the provider, as another process would open it."""
+    stores: list[KeyStore] = []
+
+    def another() -> KeyStore:
+        stores.append(KeyStore.open(base=tmp_path, tenant="acme", provider=honest, clock=clock))
+        return stores[-1]
+
+    yield another
+    for store in stores:
+        store.close()
+
+
+def test_after_an_epoch_roll_a_restored_backup_opens_nothing(opened, tmp_path):
+    """The backup's rows are all there, and so are its epoch's blobs: the provider's key is what is gone."""
+    before = opened()
+    keys = {rid: before.get_or_create(rid).key for rid in ("r1", "r2")}
+    before.close()
+    backup = (tmp_path / "keys.sqlite").read_bytes()
+
+    store = opened()
+    store.shred("r1")
+    assert store.roll_epoch("2026-11.0").destruction is not None
+    assert store.unwrap("r2").key == keys["r2"]
+    store.close()
+
+    for log in tmp_path.glob("keys.sqlite-*"):
+        log.unlink()
+    (tmp_path / "keys.sqlite").write_bytes(backup)
+    restored = opened()
+    assert restored.state("r1") is RecordingKeyState.ACTIVE
+    for rid in keys:
+        with pytest.raises(KeyShredded):
+            restored.unwrap(rid)
+
+
+def test_after_a_rotation_a_restored_backup_opens_nothing(opened, honest, tmp_path):
+    """The old provider key is destroyed as soon as every epoch it wrapped is under another."""
+    before = opened()
+    key = before.get_or_create("r1").key
+    before.close()
+    backup = (tmp_path / "keys.sqlite").read_bytes()
+    store = opened()
+    (gone,) = store.move_epochs().destroyed
+    assert honest.key_state(gone.key_id) in {KeyState.PENDING, KeyState.DESTROYED}
+    assert opened().unwrap("r1").key == key
+    store.close()
+    for log in tmp_path.glob("keys.sqlite-*"):
+        log.unlink()
+    (tmp_path / "keys.sqlite").write_bytes(backup)
+    with pytest.raises(KeyShredded):
+        opened().unwrap("r1")
