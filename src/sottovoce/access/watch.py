@@ -138,8 +138,8 @@ class Baseline:
             "day": self._day,
             "first": self._first,
             "days": self.days,
-            "mean": round(self._mean, 2),
-            "highest": [round(value, 2) for value in self._highest],
+            "mean": self._mean,
+            "highest": self._highest,
             "today": self._today,
             "read_today": self._read_today,
         }

@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 from sottovoce.access.alerts import Alerts, FileChannel
 from sottovoce.access.biscuits import BiscuitTokens
 from sottovoce.access.bulk import BulkWatch
-from sottovoce.access.catalog import Target
 from sottovoce.access.gate import Asked, Gate
 from sottovoce.access.grant_book import GrantBook, IssuedGrant, Wish
 from sottovoce.access.principals import Kind, Principal, Principals
@@ -31,33 +30,12 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.signer import Ed25519Signer
+from sottovoce.testing.access import VERSION
 from sottovoce.testing.clock import SteppedClock
 from sottovoce.testing.house import carry_all, make_test_workspace, quick_house, settle_all
 from sottovoce.wiring.house import House
 
 ORIGIN = "sottovoce.ledger/test"
-VERSION = "corpus/v1"
-
-
-def target(name: str, *, split: str = "train", canary: bool = False, size: int = 1000) -> Target:
-    """A sample nobody sealed."""
-    return Target(
-        resource=f"{VERSION}/{split}/{name}",
-        object=name,
-        recording=f"recording-{name}",
-        kind="sample",
-        channel=0,
-        rev=1,
-        location=f"aa/{name}",
-        digest="0" * 64,
-        size=size,
-        canary=canary,
-    )
-
-
-def unsealed(_: Target, commit: str, detail: Confidential[bytes]) -> bytes:
-    """In place of sealing: the tests look inside."""
-    return commit.encode() + b"\x00" + detail.reveal()
 
 
 @dataclass
