@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from sottovoce.custody.subject import ByKeys
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence
-from sottovoce.errors import KeyRefused, KeyShredded, WorkspaceError
+from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, LedgerUnavailable, WorkspaceError
 from sottovoce.kms.hygiene import Hardened, harden_process
 from sottovoce.kms.protocol import Capabilities, KeyProvider, KeyState, WrappedKey
 from sottovoce.ledger.entry import Action, Entry
@@ -44,9 +44,7 @@ def open_keystore(house: House) -> KeyStore:
         tenant=house.policy.tenant,
         provider=house.key_ring,
         clock=house.clock,
-        begun=lambda epoch: _record(
-            house, Action.KEY_CREATED, epoch.name, "ok", _of_key(epoch.kms, epoch.provider_key)
-        ),
+        begun=lambda epoch: _begun(house, epoch),
     )
 
 
@@ -220,6 +218,14 @@ def _record(house: House, action: Action, name: str | None, outcome: str, facts:
         facts=facts,
     )
     house.ledger.record([entry])
+
+
+def _begun(house: House, epoch: EpochStatus) -> None:
+    """No epoch without its entry: the key store takes this failure for what it is, and begins none."""
+    try:
+        _record(house, Action.KEY_CREATED, epoch.name, "ok", _of_key(epoch.kms, epoch.provider_key))
+    except LedgerUnavailable as failure:
+        raise KeyUnavailable("no epoch begins that the ledger cannot tell of", hint=failure.hint) from None
 
 
 def _object(epoch: str) -> str:
