@@ -16,78 +16,14 @@ from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
+from sottovoce.policy.sources import BucketSource as BucketSource
+from sottovoce.policy.sources import FolderSource as FolderSource
+from sottovoce.policy.sources import GenesysSource as GenesysSource
+from sottovoce.policy.sources import InboxSource as InboxSource
+from sottovoce.policy.sources import Source as Source
 from sottovoce.policy.strict import SecretRef, Strict
 
 Bundle = Literal["pci", "phi", "gdpr_special", "all"]
-
-
-class GenesysSource(Strict):
-    kind: Literal["genesys"]
-    region: str | None = None
-    api_url: str | None = None
-    """For the sandbox or a proxy; otherwise the region decides."""
-    login_url: str | None = None
-    client_id: SecretRef
-    client_secret: SecretRef
-    since: date | None = None
-    until: date | None = None
-    customer_channel: Literal["0", "1"] = "1"
-    media_hosts: tuple[str, ...] = ()
-    """Hosts (with port where not 443) signed media may come from, beside the region's own."""
-    requests_per_minute: Annotated[int, Field(ge=1, le=3000)] = 300
-
-
-class FolderSource(Strict):
-    kind: Literal["folder"]
-    path: str
-    customer_channel: Literal["0", "1"] = "1"
-
-
-class BucketSource(Strict):
-    """Audio below a prefix of an object store, described as a folder's is."""
-
-    kind: Literal["bucket"]
-    url: str
-    """`s3://bucket/prefix`, `gs://…`, `az://container/prefix`, or `file:` below the workspace."""
-    endpoint: str | None = None
-    region: str | None = None
-    access_key: SecretRef | None = None
-    secret_key: SecretRef | None = None
-    customer_channel: Literal["0", "1"] = "1"
-    max_bytes: Annotated[int, Field(ge=1, le=4 << 30)] = 512 << 20
-
-
-FeatureSet = Literal["log_mel", "mfcc", "envelope"]
-
-
-class InboxSource(Strict):
-    """What contributors send in, encrypted to the inbox's key on their own machines (SPEC 3.1)."""
-
-    kind: Literal["inbox"]
-    url: str
-    """Where uploads arrive: as a bucket's."""
-    endpoint: str | None = None
-    region: str | None = None
-    access_key: SecretRef | None = None
-    secret_key: SecretRef | None = None
-    max_bytes: Annotated[int, Field(ge=1, le=4 << 30)] = 512 << 20
-    max_seconds: Annotated[float, Field(gt=0, le=14_400)] = 3600.0
-    wording: Annotated[str, Field(min_length=1, max_length=4000)]
-    """The statement contributors agree to, word for word."""
-    wording_version: str
-    """Its version among `consent.wordings`."""
-    raw: Literal["destroy", "archive"] = "destroy"
-    """What becomes of an upload once it was sealed."""
-    keep: Literal["sound", "features"] = "sound"
-    """What is sealed of it: the disguised sound, or features made from that."""
-    features: Annotated[tuple[FeatureSet, ...], Field(min_length=1)] = ("log_mel",)
-    overlap_days: Annotated[int, Field(ge=0, le=366)] = 30
-    """How long an inbox key is still accepted after it was rotated."""
-    receipts_url: str | None = None
-    """Where contributors may fetch their receipts: `https://…` or `file:`."""
-
-
-Source = Annotated[GenesysSource | FolderSource | BucketSource | InboxSource, Field(discriminator="kind")]
 
 
 class Wording(Strict):
@@ -343,7 +279,7 @@ class Sender(Strict):
     """Who may send events, and how they sign. Several secrets let one be rotated without a gap."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    scheme: Literal["standard", "github", "open-messaging", "audiohook"] = "standard"
+    scheme: Literal["standard", "github", "open-messaging", "audiohook", "bearer"] = "standard"
     secrets: tuple[SecretRef, ...] = ()
     public_keys: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")], ...] = ()
     """Ed25519 keys in base64, for `v1a` signatures of Standard Webhooks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import PolicyError
+from sottovoce.intake.bearer import BearerToken
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.message_signatures import AudioHookSigned
@@ -21,6 +23,9 @@ from sottovoce.intake.signatures import BodySigned, StandardWebhooks, standard_s
 from sottovoce.policy.model import Policy, Sender
 from sottovoce.settings import resolve_secret
 from sottovoce.sources.protocol import Tokenizer, customer_token, recording_key
+
+LEAST_TOKEN = 32
+"""Characters of a bearer token: fewer could be guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +67,18 @@ def compose_door(policy: Policy, *, root: Path, tokenizer: Tokenizer, clock: Cal
     )
 
 
+def _holder(token: Confidential[str], known: list[Confidential[str]], name: str) -> str | None:
+    """The sender whose token it is; every comparison takes the same time."""
+    given = token.reveal().encode()
+    return name if sum(hmac.compare_digest(given, secret.reveal().encode()) for secret in known) else None
+
+
 def _verifier(sender: Sender, *, root: Path, tolerance: timedelta) -> Verifier:
     secrets = [resolve_secret(reference, base=root) for reference in sender.secrets]
     try:
         return _of_scheme(sender, secrets, tolerance)
     except ValueError:
-        hint = "a whsec_ secret has 24 to 64 bytes in base64, others at least 16"
+        hint = "a whsec_ secret has 24 to 64 bytes in base64, a bearer token 32 characters, others 16 bytes"
         raise PolicyError(f"the secrets of the sender {sender.name} do not fit its scheme", hint=hint) from None
 
 
@@ -84,5 +95,9 @@ def _of_scheme(sender: Sender, secrets: list[Confidential[str]], tolerance: time
             if sender.api_key is None or len(secrets) != 1:
                 raise ValueError
             return AudioHookSigned(sender=sender.name, keys={sender.api_key: standard_secret(secrets[0])})
+        case "bearer":
+            if not secrets or any(len(secret.reveal()) < LEAST_TOKEN for secret in secrets):
+                raise ValueError
+            return BearerToken(sender=sender.name, check=lambda token: _holder(token, secrets, sender.name))
         case scheme:
             return BodySigned(sender=sender.name, secrets=raw, base64_marks=scheme == "open-messaging")
