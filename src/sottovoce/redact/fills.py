@@ -21,6 +21,10 @@ _BLOCK: Final = 256
 _LEAST_DBFS: Final = -66.0
 """Where the line is digitally silent, as faint as a good telephone line."""
 
+_LOUDEST_DBFS: Final = -45.0
+"""What never falls below this is no line noise: somebody speaks all the time, or another channel is heard through a
+stereo codec. Noise shaped like that would resemble speech by chance, and be withheld."""
+
 Profile = NDArray[np.float64]
 """The magnitude spectrum of a channel's quiet blocks of 256 samples: 129 bins."""
 
@@ -55,14 +59,19 @@ def noise_profile(channel: NDArray[np.float32], planned: tuple[Span, ...]) -> Pr
     blocks = np.concatenate(
         [part[: len(part) // _BLOCK * _BLOCK].reshape(-1, _BLOCK) for part in kept] or [_no_blocks()]
     )
-    least = np.full(_BLOCK // 2 + 1, 10 ** (_LEAST_DBFS / 20) * np.sqrt(_BLOCK))
     if not len(blocks):
-        return least
+        return _flat(_LEAST_DBFS)
     power = np.einsum("ij,ij->i", blocks, blocks)
     quietest = blocks[np.argsort(power)[: max(1, len(blocks) // 10)]]
     spectrum = np.sqrt((np.abs(np.fft.rfft(quietest, axis=1)) ** 2).mean(axis=0))
     level = np.sqrt((spectrum**2).mean() / _BLOCK)
-    return spectrum if level > 10 ** (_LEAST_DBFS / 20) else least
+    if level <= 10 ** (_LEAST_DBFS / 20):
+        return _flat(_LEAST_DBFS)
+    return spectrum if level <= 10 ** (_LOUDEST_DBFS / 20) else _flat(_LOUDEST_DBFS)
+
+
+def _flat(level_dbfs: float) -> Profile:
+    return np.full(_BLOCK // 2 + 1, 10 ** (level_dbfs / 20) * np.sqrt(_BLOCK))
 
 
 def _no_blocks() -> NDArray[np.float32]:

@@ -18,10 +18,6 @@ _EVERYBODYS = frozenset({Entity.NAME, Entity.ADDRESS})
 """Said of the call's people, and in every story: the whole class goes only where a queue asks for it."""
 
 
-_WHO = _EVERYBODYS | {Entity.DATE_OF_BIRTH, Entity.AGE_OVER_89, Entity.EMAIL, Entity.PHONE, Entity.SPELLED_OUT}
-"""What says who the patient is, whoever says it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedactionRules:
     """`entities` has every role; `margin_ms` is kept on each side of a finding, never less.
@@ -50,7 +46,8 @@ def rules_for(redaction: Redaction, *, queue: str | None = None, category: str |
 
     A mono channel, where both speak, is searched for the customer's list, which is the full one. Names and places
     that nothing ties to the call stay, except where the list says `phi` or names them: 45 CFR 164.514(b)(2)(i)(A)
-    and (B) know no harmless ones, and no channel on which they may stay.
+    and (B) know no harmless ones, and no channel on which they may stay. For the same reason the agent's channel then
+    loses the full list too: whoever reads an identifier out, it is one, and so is a part of it.
     """
     lists = {name.casefold(): wanted for name, wanted in redaction.queues.items()}
     named = [lists[n.casefold()] for n in (queue, category) if n is not None and n.casefold() in lists]
@@ -70,7 +67,7 @@ def _agents(redaction: Redaction, full: frozenset[Entity], chosen: Iterable[str 
     if redaction.agent == "same" or (redaction.agent == "full_numbers" and not redaction.keep_last_four):
         return full
     if redaction.agent == "full_numbers":
-        return FULL_NUMBERS | _ALWAYS | (_WHO if "phi" in chosen else frozenset())
+        return full if "phi" in chosen else FULL_NUMBERS | _ALWAYS
     return _entities(redaction.agent)
 
 

@@ -182,6 +182,35 @@ def test_a_queue_under_hipaa_takes_every_name():
     assert removed == {"clinic": [1, 0], "desk": [1], "sales": []}
 
 
+READ_BACK = (
+    Entity.NAME,
+    Entity.ADDRESS,
+    Entity.DATE_OF_BIRTH,
+    Entity.PHONE,
+    Entity.MEDICAL_RECORD_NUMBER,
+    Entity.HEALTH_PLAN_NUMBER,
+    Entity.ACCOUNT_NUMBER,
+)
+
+
+@pytest.mark.parametrize("entity", READ_BACK)
+def test_an_identifier_is_one_whoever_speaks_it(entity):
+    """Under `phi` the agent's channel loses what the customer's does; elsewhere it keeps all but whole numbers."""
+    both = [finding(5, 6, entity=entity), finding(9, 10, channel=0, entity=entity)]
+    redaction = Redaction(queues={"clinic": ("phi",), "mixed": ("pci", "phi")})
+    removed = {
+        queue: {p.channel for p in make_plan(both, rules=rules_for(redaction, queue=queue), sound=sound()).spans}
+        for queue in ("clinic", "mixed", "sales")
+    }
+    assert removed == {"clinic": {0, 1}, "mixed": {0, 1}, "sales": {1}}
+
+
+def test_a_list_of_the_agents_own_holds_under_hipaa_too():
+    """Whoever writes a list for the agent has said what goes."""
+    own = rules_for(Redaction(agent=(Entity.EMAIL,), queues={"clinic": ("phi",)}), queue="clinic")
+    assert own.entities[Role.AGENT] == {Entity.EMAIL, Entity.UNHEARD_SPEECH}
+
+
 def test_what_is_heard_across_stays_with_its_speaker():
     """The agent's last four digits, found again on the customer's channel, go there and stay on the agent's."""
     plan = make_plan([finding(5, 8)], rules=RULES, sound=sound((0, 5, 8), leak=0.05))

@@ -11,7 +11,7 @@ from sottovoce.domain.sound import Role, Sound, sound_digest
 from sottovoce.domain.spans import Span
 from sottovoce.errors import RedactionError
 from sottovoce.redact.energy import envelope
-from sottovoce.redact.fills import TONE_DBFS, noise_profile, tone
+from sottovoce.redact.fills import TONE_DBFS, fill, noise_profile, tone
 from sottovoce.redact.sound import apply_plan
 from sottovoce.redact.verify import inspect
 
@@ -131,3 +131,12 @@ def test_audible_time_leaves_noise_out():
     assert envelope(steady).audible_s(0, RATE) == pytest.approx(1.0, abs=0.02)
     empty = Sound(samples=np.zeros((1, 0), np.float32), rate=RATE, roles=(Role.BOTH,))
     assert envelope(empty).audible_s(0, RATE) == 0.0
+
+
+def test_a_line_that_is_never_quiet_gets_plain_noise():
+    """Where somebody speaks all the time, the fill is not shaped like speech, and is as loud as a loud line at most."""
+    speech = np.convolve(np.random.default_rng(1).normal(0, 0.2, 80_000), np.ones(12) / 12, "same").astype(np.float32)
+    profile = noise_profile(speech, ())
+    assert np.ptp(profile) == 0
+    made = fill(Fill.NOISE, 8000, rate=8000, profile=profile, noise=np.random.default_rng(0))
+    assert 10 * np.log10(np.mean(made**2)) == pytest.approx(-45, abs=0.5)
