@@ -14,6 +14,7 @@ from sottovoce.kms.aws import MAX_BLOB, AwsKms
 from sottovoce.kms.protocol import KeyState, WrappedKey
 from sottovoce.testing.kms_aws import REGION, StrictKms
 from sottovoce.testing.kms_loopback import Reply
+from sottovoce.vault.keystore import KeyStore
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 KEY = Confidential(bytes(range(32)))
@@ -222,3 +223,16 @@ def test_without_credentials_it_is_refused_and_not_retried(service, clock, monke
     with pytest.raises(KeyRefused) as refusal:
         kms.create_key(CONTEXT)
     assert not refusal.value.retryable
+
+
+def test_the_service_is_asked_for_each_epoch_and_not_for_each_recording(kms, service, clock, tmp_path):
+    """Cost and quota do not grow with recordings; after five minutes it is asked once more."""
+    store = KeyStore.open(base=tmp_path, tenant="acme", provider=kms, clock=clock)
+    for number in range(200):
+        store.get_or_create(f"r{number}")
+    assert service.called == ["CreateKey", "Encrypt", "Decrypt"]
+    clock.now += timedelta(minutes=5)
+    store.unwrap("r0")
+    store.unwrap("r1")
+    assert service.called == ["CreateKey", "Encrypt", "Decrypt", "Decrypt"]
+    store.close()

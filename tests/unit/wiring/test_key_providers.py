@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from sottovoce.testing.kms_softhsm import PIN
 from sottovoce.testing.kms_transit import ROOT_TOKEN, TransitServer
 from sottovoce.wiring.key_providers import open_provider
 
+ROOT = Path(__file__).parents[3]
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 POLICY = """
 environment: production
@@ -135,3 +138,13 @@ def test_a_secret_never_shows(opened):
     """Not in what a provider prints of itself."""
     assert "hush" not in repr(opened("aws-kms", **OTHERS["aws-kms"][0]))
     assert repr(Confidential("hush")) == "‹confidential›"
+
+
+DOCUMENTED = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "keys.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", DOCUMENTED)
+def test_the_policies_of_the_page_on_keys_are_taken_as_they_stand(text):
+    """Both are for production."""
+    assert parse_policy(text).policy.environment == "production"
+    assert len(DOCUMENTED) == 2
