@@ -93,7 +93,8 @@ class Broker:
         Raises AccessRefused, GrantInvalid, AccessSuspended, KeyShredded, LedgerUnavailable, StorageError.
         """
         target = self._admitted(question)
-        key = object_key(self._unwrapped(target), self._context(target), self._header(target))
+        recording = self._unwrapped(target)
+        key = object_key(recording, self._context(target), self._header(target))
         wrapped = wrap_key(key, question.wrap_to) if question.wrap_to is not None else None
         link = self._presigner.presign_get(target.location, LINK_SECONDS) if self._presigner else None
         return Handed(
@@ -190,10 +191,11 @@ class Broker:
             raise
 
     def _opened(self, target: Target) -> Confidential[bytes]:
+        key = self._unwrapped(target)
         data = self._store.get(target.location)
         if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), target.digest):
             raise broken()
-        return open_sealed(self._unwrapped(target), self._context(target), data)
+        return open_sealed(key, self._context(target), data)
 
     def _unwrapped(self, target: Target) -> Confidential[bytes]:
         return self._keys.unwrap(target.recording).key

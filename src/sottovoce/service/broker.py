@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import secrets
 import threading
 from collections.abc import Callable
@@ -117,7 +118,7 @@ def broker_app(*, broker: Broker, store: Ciphertext, clock: Callable[[], datetim
             operation=wanted.operation,
             resource=wanted.resource,
             thumbprint=thumbprint,
-            source=Confidential(request.client.host) if request.client else None,
+            source=_address(request),
             justification=Confidential(wanted.justification) if wanted.justification else None,
             wrap_to=_key(wanted.wrap_to) if wanted.wrap_to else None,
         )
@@ -209,6 +210,14 @@ def _bearer(request: Request) -> Confidential[str]:
     if scheme.lower() not in {"bearer", "dpop"} or not token:
         raise NotSignedIn("a grant is needed")
     return Confidential(token.strip())
+
+
+def _address(request: Request) -> Confidential[str] | None:
+    """Where the connection itself comes from; None where that is no address of a network."""
+    try:
+        return Confidential(str(ipaddress.ip_address(request.client.host if request.client else "")))
+    except ValueError:
+        return None
 
 
 def _key(text: str) -> bytes:

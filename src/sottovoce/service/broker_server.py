@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from sottovoce.access.alerts import is_loopback
 from sottovoce.errors import AccessRefused, WorkspaceError
+
+_BACKLOG: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ def bind(address: Address) -> tuple[socket.socket, Address]:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((address.host, address.port))
+        bound.listen(_BACKLOG)
     except OSError as failure:
         bound.close()
         raise WorkspaceError(f"the broker cannot listen there ({failure.strerror})") from None
