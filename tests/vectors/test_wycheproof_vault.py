@@ -1,4 +1,4 @@
-"""Project Wycheproof, for the primitives the vault stands on: AES-GCM, HKDF-Expand-SHA-512, HMAC-SHA-256."""
+"""Project Wycheproof, for what vault and ledger stand on: AES-GCM, HKDF-Expand-SHA-512, HMAC-SHA-256, Ed25519."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -69,3 +70,17 @@ def test_hmac_names_are_the_published_ones(load):
         same = hmac.compare_digest(made[: group["tagSize"] // BITS], bytes.fromhex(test["tag"]))
         agreed += same == (test["result"] == "valid")
     assert agreed == 174
+
+
+def test_ed25519_signatures_are_taken_and_refused_as_published(load):
+    """151 cases of what checkpoints and certificates are signed with: malleable and malformed ones are refused."""
+    agreed = 0
+    for group, test in load("ed25519_test.json"):
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(group["publicKey"]["pk"]))
+        try:
+            key.verify(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))
+        except InvalidSignature:
+            agreed += test["result"] == "invalid"
+        else:
+            agreed += test["result"] == "valid"
+    assert agreed == 151

@@ -11,7 +11,16 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import SealBroken
 from sottovoce.vault.context import object_context
 from sottovoce.vault.ranges import read_range
-from sottovoce.vault.seal import CHUNK_BYTES, PIECE_BYTES, open_sealed, seal, seal_stream, sealed_size
+from sottovoce.vault.seal import (
+    CHUNK_BYTES,
+    HEADER_BYTES,
+    PIECE_BYTES,
+    STRIDE,
+    open_sealed,
+    seal,
+    seal_stream,
+    sealed_size,
+)
 
 KEY = Confidential(bytes(range(32)))
 CONTEXT = object_context(tenant="t", rid="r1", kind="sound", rev=1)
@@ -82,12 +91,13 @@ def test_every_flipped_bit_of_the_first_chunk_and_its_header_is_refused():
 
 
 def test_a_hundred_thousand_random_flipped_bits_are_refused():
-    """Anywhere in a longer object, one wrong bit is enough."""
+    """Anywhere beyond the first chunk of a longer object, its last and short one too: one wrong bit is enough."""
     draw = random.Random(11)
     sealed = bytearray(seal(KEY, CONTEXT, Confidential(draw.randbytes(40_000))))
+    beyond = HEADER_BYTES + STRIDE
     opened = 0
     for _ in range(100_000):
-        position, bit = draw.randrange(len(sealed)), 1 << draw.randrange(8)
+        position, bit = draw.randrange(beyond, len(sealed)), 1 << draw.randrange(8)
         sealed[position] ^= bit
         opened += _opens(sealed)
         sealed[position] ^= bit
@@ -174,3 +184,33 @@ def test_a_range_of_a_changed_or_shortened_object_is_refused():
     for body, context in ((flipped, CONTEXT), (sealed[:30_000], CONTEXT), (sealed, b"other"), (b"", CONTEXT)):
         with pytest.raises(SealBroken):
             read_range(KEY, context, lambda low, high, b=body: b[low:high], size=len(sealed), start=0, end=50_000)
+
+
+def test_a_range_is_refused_with_any_bit_wrong_in_what_it_needs():
+    """Every bit of the header, and any of the chunks it lies in; a wrong bit elsewhere changes nothing it gives."""
+    draw, plain = random.Random(12), Confidential(os.urandom(5 * CHUNK_BYTES + 9))
+    body = bytearray(seal(KEY, CONTEXT, plain))
+    second = HEADER_BYTES + STRIDE
+    needed = [*range(HEADER_BYTES), *(draw.randrange(second, second + 2 * STRIDE) for _ in range(1_500))]
+
+    def read() -> bytes:
+        fetch = lambda low, high: bytes(body[low:high])  # noqa: E731 - short as it is
+        return read_range(KEY, CONTEXT, fetch, size=len(body), start=CHUNK_BYTES + 5, end=3 * CHUNK_BYTES - 5).reveal()
+
+    for position in needed:
+        for bit in range(8) if position < HEADER_BYTES else [draw.randrange(8)]:
+            body[position] ^= 1 << bit
+            with pytest.raises(SealBroken):
+                read()
+            body[position] ^= 1 << bit
+    body[second + 2 * STRIDE] ^= 1
+    assert read() == plain.reveal()[CHUNK_BYTES + 5 : 3 * CHUNK_BYTES - 5]
+
+
+def test_a_range_to_the_end_finds_an_object_cut_or_extended_at_a_chunk():
+    """Where the end is, is part of what is authenticated."""
+    body = seal(KEY, CONTEXT, Confidential(bytes(3 * CHUNK_BYTES)))
+    longer = body + body[-STRIDE:]
+    for changed in (body[: HEADER_BYTES + 2 * STRIDE + 16], body[:-16], longer):
+        with pytest.raises(SealBroken):
+            read_range(KEY, CONTEXT, lambda a, b, of=changed: of[a:b], size=len(changed), start=0, end=10 * CHUNK_BYTES)
