@@ -36,7 +36,7 @@ from sottovoce.database.tables import (
     recordings,
 )
 from sottovoce.domain.outcome import OutcomeStatus
-from sottovoce.errors import LedgerTampered, ObjectMissing
+from sottovoce.errors import EntryRefused, LedgerTampered, ObjectMissing
 from sottovoce.evidence.facts import (
     AccessFacts,
     ConformanceFacts,
@@ -126,7 +126,7 @@ class Gatherer:
         latest: dict[str, int] = {}
         first = last = reviewed = None
         backwards = 0
-        with suppress(LedgerTampered, ValueError):
+        with suppress(EntryRefused):
             for seq, entry in self._ledger.entries():
                 actions[entry.action.value] += 1
                 latest[entry.action.value] = seq

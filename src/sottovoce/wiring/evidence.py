@@ -11,6 +11,7 @@ from sottovoce.custody.impact import Impact
 from sottovoce.custody.notices import Notice
 from sottovoce.custody.retention import Resolution
 from sottovoce.custody.sweep import SweepRow
+from sottovoce.errors import LedgerTampered
 from sottovoce.evidence.control import Result
 from sottovoce.evidence.frameworks import Framework
 from sottovoce.evidence.gather import Gatherer
@@ -93,12 +94,16 @@ def anchored(house: House) -> bool:
 
 
 def write_evidence(house: House, framework: Framework, folder: Path) -> Pack:
-    """Gathers, judges, writes the folder, and ledgers the pack's digest. Raises OSError, StorageError."""
-    house.ledger.checkpoint()
+    """Gathers, judges, writes the folder, and ledgers the pack's digest. Raises OSError, StorageError.
+
+    A ledger that does not verify is evidence too: it is told of by the pack, and proves nothing in it.
+    """
+    _checkpoint(house)
     pack = make_pack(framework, compose_gatherer(house).gather())
     proofs = {seq: house.ledger.prove(seq) for seq in pack.shown_by}
-    checkpoint = house.ledger.checkpoint()
-    digest = write_pack(folder, pack, html=page(pack), proofs=proofs, checkpoint=checkpoint, signer=house.signer)
+    digest = write_pack(
+        folder, pack, html=page(pack), proofs=proofs, checkpoint=_checkpoint(house), signer=house.signer
+    )
     facts: dict[str, str | int | bool] = {
         "framework": framework.value,
         "digest": digest,
@@ -107,5 +112,13 @@ def write_evidence(house: House, framework: Framework, folder: Path) -> Pack:
     }
     made = Entry(at=house.clock(), actor=house.actor, action=Action.EVIDENCE_MADE, facts=facts)
     house.ledger.record([made])
-    house.ledger.checkpoint()
+    _checkpoint(house)
     return pack
+
+
+def _checkpoint(house: House) -> str:
+    """The latest there is, where the ledger refuses to sign over what it is now."""
+    try:
+        return house.ledger.checkpoint()
+    except LedgerTampered:
+        return next(iter(house.ledger.checkpoints()[::-1]), "")
