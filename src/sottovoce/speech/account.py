@@ -51,6 +51,12 @@ def understood(channels: Iterable[ChannelTranscript]) -> float:
     return 1 - missed / speech if speech else 1.0
 
 
+def confidence(channels: Iterable[ChannelTranscript]) -> float:
+    """The mean probability of all words; 1 where there is none."""
+    said = [w.probability for channel in channels for w in channel.words]
+    return sum(said) / len(said) if said else 1.0
+
+
 def stretched(segments: Sequence[Segment], speech: Sequence[Span], *, rate: int) -> list[Segment]:
     """The same words, grown over the activity beside them that no word claims.
 

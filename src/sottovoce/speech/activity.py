@@ -40,11 +40,20 @@ def active_spans(channel: NDArray[np.float32], rate: int) -> tuple[Span, ...]:
     frame = max(1, round(_FRAME_S * rate))
     level = levels_db(channel, frame)
     active = (level > _floor_db(level) + _ABOVE_FLOOR_DB) & (level > _SILENT_DB)
-    if _range_db(level) < _NOISY_RANGE_DB:
+    if _is_noisy(level):
         active |= _stands_out(levels_db(_vowels(channel, rate), frame))
     burst, hangover = round(_BURST_S / _FRAME_S), round(_HANGOVER_S * rate)
     runs = [Span(a * frame, b * frame) for a, b in _runs(active) if b - a >= burst]
     return merged(run.widened(hangover, hangover, limit=len(channel)) for run in runs)
+
+
+def is_noisy(channel: NDArray[np.float32], rate: int) -> bool:
+    """Whether speech stands out of the line's own noise by little: 15 dB or less."""
+    return _is_noisy(levels_db(channel, max(1, round(_FRAME_S * rate))))
+
+
+def _is_noisy(level: NDArray[np.float32]) -> bool:
+    return _range_db(level) < _NOISY_RANGE_DB
 
 
 def levels_db(channel: NDArray[np.float32], frame: int) -> NDArray[np.float32]:

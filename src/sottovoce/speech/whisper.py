@@ -2,8 +2,8 @@
 
 What Whisper is known to drop (PERFORMANCE.md B4) is switched off or checked: no prompt and no carrying
 over of text, no voice filter, no threshold that discards a segment, greedy search at temperature 0. Text
-that repeats itself beyond what speech does is taken for an invention and heard again. Speech without
-words is heard again on its own; what stays silent in text is reported as unheard.
+that repeats itself beyond what speech does is taken for an invention and left out, so that `accounted` has
+it heard again, as it does with all speech without words.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import Sound
-from sottovoce.domain.spans import Span, covered
+from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
 from sottovoce.errors import HearingError, LanguageUnsupported, ModelError
-from sottovoce.speech.account import gaps, stretched, understood
+from sottovoce.speech.accounted import Accounted
 from sottovoce.speech.activity import active_spans
 from sottovoce.speech.models import ModelFiles, load_model
 from sottovoce.speech.packing import Window, pack
@@ -28,17 +28,28 @@ from sottovoce.speech.resample import WHISPER_RATE, resample
 ENGINE: Final = "faster-whisper"
 _REPEATING: Final = 2.4
 """OpenAI's own bound on the compression ratio of text that repeats itself."""
-_UNDERSTOOD: Final = 0.55
-"""Least share of speech under believed words. English calls have 0.62 and more (shared calls, tiny.en); an
-English model makes 0.53 and less of Spanish, French, German and Italian, with fluent inventions."""
-_JUDGED_S: Final = 5.0
-_AGAIN_LEAD_S: Final = 0.3
 _SURE: Final = 0.5
 """Below it a detected language is a guess."""
 
 
 class WhisperTranscriber:
-    """One loaded model; hears one recording at a time. Keep one in a process and use it again."""
+    """Whisper, held to account. Keep one in a process and use it again; it hears one recording at a time."""
+
+    def __init__(self, *, model: str = "tiny.en", threads: int = 1, digest: str | None = None) -> None:
+        self._accounted = Accounted(transcriber=WhisperEngine(model=model, threads=threads, digest=digest))
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of what the model can hear."""
+        return self._accounted.languages
+
+    def transcribe(self, sound: Sound, *, language: str | None) -> Transcript:
+        """See `speech.protocol.Transcriber`. Deterministic for a sound and a model."""
+        return self._accounted.transcribe(sound, language=language)
+
+
+class WhisperEngine:
+    """One loaded model, and the words it writes: nobody has asked yet what it skipped."""
 
     def __init__(self, *, model: str = "tiny.en", threads: int = 1, digest: str | None = None) -> None:
         files = load_model(model, digest=digest)
@@ -51,12 +62,10 @@ class WhisperTranscriber:
         return frozenset(self._model.supported_languages)
 
     def transcribe(self, sound: Sound, *, language: str | None) -> Transcript:
-        """See `speech.protocol.Transcriber`. Deterministic for a sound and a model."""
+        """Words and voice of every channel, without an account of what no word covers."""
         code = self._detected(sound) if language is None else self._known(language)
-        channels = tuple(self._channel(sound, channel, code) for channel in range(sound.channels))
-        _check_understood(channels, sound.rate)
         return Transcript(
-            channels=channels,
+            channels=tuple(self._channel(sound, channel, code) for channel in range(sound.channels)),
             rate=sound.rate,
             engine=ENGINE,
             model_digest=self._digest,
@@ -85,30 +94,9 @@ class WhisperTranscriber:
     def _channel(self, sound: Sound, channel: int, language: str) -> ChannelTranscript:
         samples = sound.samples[channel]
         speech = active_spans(samples, sound.rate)
-        segments = self._heard(samples, sound.rate, pack(speech, rate=sound.rate, frames=sound.frames), language)
-        segments += self._heard_again(samples, sound.rate, gaps(speech, _words(segments), rate=sound.rate), language)
-        unheard = gaps(speech, _words(segments), rate=sound.rate)
-        placed = sorted(stretched(segments, speech, rate=sound.rate), key=lambda segment: segment.span)
-        return ChannelTranscript(channel=channel, segments=tuple(placed), speech=speech, unheard=unheard)
-
-    def _heard(
-        self, samples: NDArray[np.float32], rate: int, windows: tuple[Window, ...], language: str
-    ) -> list[Segment]:
-        return [s for window in windows for s in self._window(samples, rate, window, language)]
-
-    def _heard_again(
-        self, samples: NDArray[np.float32], rate: int, missed: tuple[Span, ...], language: str
-    ) -> list[Segment]:
-        """Each missed stretch on its own; only words that lie in it are new."""
-        lead = round(_AGAIN_LEAD_S * rate)
-        found = []
-        for hole in missed:
-            crop = hole.widened(lead, lead, limit=len(samples))
-            for window in pack((crop,), rate=rate, frames=len(samples)):
-                for segment in self._window(samples, rate, window, language):
-                    fresh = tuple(w for w in segment.words if w.span.overlaps(hole))
-                    found += [_segment(fresh, segment.no_speech_probability)] if fresh else []
-        return found
+        windows = pack(speech, rate=sound.rate, frames=sound.frames)
+        segments = [s for window in windows for s in self._window(samples, sound.rate, window, language)]
+        return ChannelTranscript(channel=channel, segments=tuple(segments), speech=speech)
 
     def _window(self, samples: NDArray[np.float32], rate: int, window: Window, language: str) -> list[Segment]:
         cut = resample(window.cut(samples)[np.newaxis], from_rate=rate, to_rate=WHISPER_RATE)[0]
@@ -152,22 +140,11 @@ def _loaded(files: ModelFiles, threads: int) -> Any:
         raise ModelError("the model does not load", hint="it must be a CTranslate2 conversion of Whisper") from None
 
 
-def _check_understood(channels: tuple[ChannelTranscript, ...], rate: int) -> None:
-    if sum(covered(c.speech) for c in channels) > _JUDGED_S * rate and understood(channels) < _UNDERSTOOD:
-        raise HearingError(
-            "too little of the speech was understood", hint="the recording may be in another language, or no speech"
-        )
-
-
 def _unsupported() -> LanguageUnsupported:
     return LanguageUnsupported(
         "the transcriber does not know the recording's language",
         hint="choose a multilingual model, such as base, in models.transcriber, and state the language",
     )
-
-
-def _words(segments: list[Segment]) -> list[Word]:
-    return [word for segment in segments for word in segment.words]
 
 
 def _segment(words: tuple[Word, ...], no_speech: float) -> Segment:
