@@ -63,7 +63,10 @@ class Destroyer:
 
     def destroy(self, keys: Sequence[str]) -> tuple[Unreached, ...]:
         """Nothing is left of the recordings, but for what is answered."""
-        return (*self._shred(keys), *self._delete(keys))
+        shredded = tuple(self._shred(keys))
+        deleted = tuple(self._delete(keys))
+        said = {(each.recording, each.code) for each in deleted}
+        return (*(each for each in shredded if (each.recording, each.code) not in said), *deleted)
 
     def _shred(self, keys: Sequence[str]) -> Iterator[Unreached]:
         try:
