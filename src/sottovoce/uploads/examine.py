@@ -67,6 +67,19 @@ class Limits:
     wordings: dict[str, date]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unsealed:
+    """An upload whose details are open and whose sound is not."""
+
+    address: Address
+    head: Head
+    key: Confidential[bytes]
+    data: bytes = field(repr=False)
+    sealed: Confidential[bytes]
+    details: Details
+    signature: bytes
+
+
 class People(Protocol):
     """Who may send. `contributors.Contributors` is one."""
 
@@ -124,6 +137,17 @@ class Examiner:
 
     def examine(self, listed: Listed, contributor: str, head: Head) -> Examined:
         """The whole of it, opened and checked. UploadRefused by name; StorageError when it cannot be fetched."""
+        half = self._unsealed(listed, contributor, head)
+        self._credential(half.details, half.signature, half.address, listed.modified)
+        self._consent(half.details.consent)
+        return self._whole(half)
+
+    def reopen(self, listed: Listed) -> Examined:
+        """The same for what was accepted before: who sent it and what they agreed to was asked then."""
+        head = read_head(self._browser.read_range(listed, 0, HEADER_BYTES), size=listed.size)
+        return self._whole(self._unsealed(listed, contributor_of(listed.name), head))
+
+    def _unsealed(self, listed: Listed, contributor: str, head: Head) -> _Unsealed:
         address = Address(inbox=self._inbox, contributor=contributor, upload=head.upload, location=listed.name)
         if head.owner != address.owner:
             raise refused(Refusal.WRONG_CONTRIBUTOR, "the upload was made for another contributor's prefix")
@@ -131,15 +155,18 @@ class Examiner:
         data = self._browser.read(listed, limit=head.size)
         sealed = open_details(head, key, address, data)
         details, signature = read_details(sealed)
-        self._credential(details, signature, address, listed.modified)
-        self._consent(details.consent)
-        media = open_media(head, key, address, data, details=sealed)
+        return _Unsealed(
+            address=address, head=head, key=key, data=data, sealed=sealed, details=details, signature=signature
+        )
+
+    def _whole(self, half: _Unsealed) -> Examined:
+        media = open_media(half.head, half.key, half.address, half.data, details=half.sealed)
         return Examined(
-            address=address,
-            key=head.key,
-            digest=hashlib.sha256(data).hexdigest(),
-            details=details,
-            sound=self._sound(media, details),
+            address=half.address,
+            key=half.head.key,
+            digest=hashlib.sha256(half.data).hexdigest(),
+            details=half.details,
+            sound=self._sound(media, half.details),
             media=media,
         )
 

@@ -86,8 +86,7 @@ class Intake:
         listed = self._browser.look(location)
         if listed.stamp != stamp:
             raise ObjectChanged("the upload was replaced since it was accepted")
-        contributor, head = self._examiner.claim(listed)
-        return self._examiner.examine(listed, contributor, head)
+        return self._examiner.reopen(listed)
 
     def _take(self, listed: Listed, before: Received | None) -> Taken:
         head: Head | None = None

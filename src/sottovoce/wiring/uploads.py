@@ -291,7 +291,16 @@ class Uploads:
         for row in rows:
             by_inbox.setdefault(row.inbox, []).append(row)
         for name, some in by_inbox.items():
-            self.inbox(name).disposal.forget(some)
+            self._disposal(name, some).forget(some)
+
+    def _disposal(self, name: str, rows: Sequence[Received]) -> Disposal:
+        try:
+            return self.inbox(name).disposal
+        except PolicyError:
+            raise StorageError(
+                f"{len(rows)} uploads lie in an inbox that the policy names no more",
+                hint=f"put the source {name} back into the policy, then erase again",
+            ) from None
 
     def _recall(self, recording: str) -> RecordingMetadata | None:
         try:

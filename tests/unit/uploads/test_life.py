@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from sottovoce.custody.subject import ByContributor
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import (
     CredentialInvalid,
@@ -83,6 +85,29 @@ def test_revocation_holds_at_once(house: House, tmp_path: Path) -> None:
         house.uploads.inbox().credential(one.credential.contributor)
     assert len(list((tmp_path / "w" / "inbox" / "in").rglob("*.svup"))) == 1
     assert actions(house).count(Action.PRINCIPAL_SUSPENDED) == 1
+
+
+def test_what_was_taken_before_a_revocation_is_carried(house: House, tmp_path: Path) -> None:
+    """Revoking somebody takes nothing back; withdrawing does."""
+    one = sender(house, tmp_path / "home")
+    send(one, tmp_path, 1)
+    keys = settle_all(house)
+    house.uploads.contributors.revoke(one.credential.contributor)
+    assert set(carry_all(house, keys).values()) == {"sealed"}
+
+
+def test_an_inbox_that_left_the_policy_is_said_by_an_erasure(house: House, tmp_path: Path) -> None:
+    """What cannot be reached is said, and its recordings stay marked until it can."""
+    one = sender(house, tmp_path / "home")
+    send(one, tmp_path, 1)
+    (key,) = settle_all(house)
+    carry_all(house, [key])
+    house.uploads._inboxes.clear()
+    without = house.policy.model_copy(update={"sources": {}})
+    house.__dict__["loaded"] = replace(house.loaded, policy=without)
+    report = house.eraser.erase(ByContributor(contributor=one.credential.contributor), requested_by="d", why="GDPR_17")
+    assert [each.recording for each in report.unreached] == [key]
+    assert report.recordings == ()
 
 
 def test_keys_rotate_with_an_overlap_and_end(tmp_path: Path) -> None:
