@@ -199,6 +199,8 @@ def is_code(value: object) -> bool:
 @lru_cache(maxsize=4096)
 def _checked(value: str) -> None:
     """Raises ValueError unless the value is a code: only what is answered is remembered, never a refused value."""
+    if _OPAQUE.fullmatch(value):
+        return
     if not _CODE.fullmatch(value):
         raise ValueError
     if not _DIGITS.search(value) or _DATE.fullmatch(value):
