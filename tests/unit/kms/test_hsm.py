@@ -11,7 +11,7 @@ import pytest
 from pkcs11 import Attribute, ObjectClass
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import KeyRefused, KeyShredded, SealBroken
+from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, SealBroken
 from sottovoce.kms.hsm import Pkcs11Token, _bury
 from sottovoce.kms.protocol import KeyState
 from sottovoce.testing.kms_softhsm import PIN
@@ -120,3 +120,24 @@ def test_a_blob_too_short_to_hold_a_tag_is_broken(token, size):
 
     with pytest.raises(SealBroken):
         token.unwrap(replace(wrapped, blob=wrapped.blob[:size]), CONTEXT)
+
+
+def test_a_token_that_fails_is_unavailable_and_opened_anew(token):
+    """Whatever broke the session, trying again opens another."""
+    key = token.create_key(CONTEXT)
+    wrapped = token.wrap(KEY, CONTEXT, key_id=key)
+
+    class Fails:
+        def get_objects(self, wanted):
+            raise pkcs11.exceptions.DeviceError
+
+        def close(self):
+            raise pkcs11.exceptions.SessionHandleInvalid
+
+    real = token._opened
+    token._opened = os.getpid(), Fails()
+    with pytest.raises(KeyUnavailable) as outage:
+        token.unwrap(wrapped, CONTEXT)
+    assert outage.value.retryable
+    real[1].close()
+    assert token.unwrap(wrapped, CONTEXT) == KEY

@@ -64,3 +64,28 @@ def test_asking_changes_nothing():
     """`doctor` may look before it hardens."""
     assert hardened() == hardened()
     assert callable(harden_process)
+
+
+def test_the_limits_of_this_process_are_told_as_they_are():
+    """What `harden_process` did is what `hardened` then sees, or the answer says where it could not."""
+    assert harden_process() == hardened()
+    assert harden_process().no_cores
+
+
+def test_where_there_is_no_prctl_it_is_said(monkeypatch):
+    """Another system, or a library without it."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not harden_process().not_dumpable
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("ctypes.CDLL", lambda *a, **k: object())
+    assert not hardened().not_dumpable
+
+
+def test_where_the_limit_cannot_be_set_it_is_said(monkeypatch):
+    """It may have been forbidden from outside."""
+
+    def refuse(*limits):
+        raise ValueError("not allowed")
+
+    monkeypatch.setattr("resource.setrlimit", refuse)
+    assert not harden_process().no_cores

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sottovoce.database.engine import reading
+from sottovoce.database.engine import reading, writing
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, SealBroken
 from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.kms.protocol import KeyState
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.vault import key_tables as tables
+from sottovoce.vault.key_moves import KeyMover
 from sottovoce.vault.key_tables import EpochState, RecordingKeyState
 from sottovoce.vault.keystore import KeyStore
 
@@ -280,3 +281,48 @@ def test_the_old_wrapped_epoch_key_is_not_left_in_the_file(clock, tmp_path):
     assert before not in kept
     assert before[12:] not in kept
     store.close()
+
+
+def test_a_migration_within_one_kind_of_service_moves_what_the_new_one_does_not_open(opened, clock):
+    """Another account or region: asking again moves nothing twice."""
+    old, new = MemoryKeys(clock=clock, kms="cloud"), MemoryKeys(clock=clock, kms="cloud")
+    new.create_key({})
+    key = opened(old).get_or_create("r0").key
+    store = opened(new)
+    assert len(store.move_epochs(old).moved) == 1
+    assert store.unwrap("r0").key == key
+    assert store.move_epochs(old).moved == ()
+
+
+def test_the_ring_keys_of_a_store_from_before_are_destroyed_too(opened, clock, tmp_path):
+    """It did not write down which keys were ours; a file ring never held any other."""
+    ring = FileKeyRing.create(tmp_path / "keys.ring", Confidential("correct horse"), clock=clock)
+    store = opened(ring)
+    store.get_or_create("r0")
+    (epoch,) = store.epochs()
+    with writing(store._engine) as connection:
+        connection.execute(tables.provider_keys.delete())
+    (gone,) = opened(MemoryKeys(clock=clock)).move_epochs(ring).destroyed
+    assert gone.key_id == epoch.provider_key
+    assert ring.key_state(epoch.provider_key) is KeyState.DESTROYED
+
+
+def test_an_epoch_that_ended_meanwhile_is_left(opened, clock):
+    """Another process rolled it between the look and the move."""
+    provider = MemoryKeys(clock=clock)
+    store = opened(provider)
+    store.get_or_create("r0")
+    mover = KeyMover(tenant="t", old=provider, new=provider, clock=clock)
+    store.roll_epoch("2026-11.0")
+    with writing(store._engine) as connection:
+        assert mover.move(connection, "2026-11.0") is None
+
+
+def test_nobody_rolls_an_epoch_of_another_provider(opened, clock):
+    """It is refused before anything is written, and says what to do."""
+    old = opened(MemoryKeys(clock=clock, kms="old"))
+    old.get_or_create("r0")
+    with pytest.raises(KeyRefused) as refusal:
+        opened(MemoryKeys(clock=clock, kms="new")).roll_epoch("2026-11.0")
+    assert "keys migrate" in refusal.value.hint
+    assert old.unwrap("r0").key
