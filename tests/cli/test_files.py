@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from sottovoce.cli.batch import Item, map_places
 from sottovoce.sandbox.catalog import PACKAGED
 from sottovoce.testing.calls import write_tone
 
@@ -86,6 +87,53 @@ def test_two_files_of_one_name_are_refused_before_anything_is_done(program, call
     said = program("anonymize", calls / "good.wav", calls / "deep" / "good.wav", "-o", tmp_path / "out")
     assert said.code == 5
     assert not (tmp_path / "out").exists()
+
+
+def test_a_map_takes_nobodys_place(program, calls, tmp_path):
+    """Neither a recording's nor a result's, by whatever name; and many maps need a folder."""
+    good = calls / "good.wav"
+    before = good.read_bytes()
+    (tmp_path / "map.json").touch()
+    for arguments in (
+        (good, "-o", tmp_path / "out.wav", "--map", good),
+        (good, "-o", tmp_path / "out.wav", "--map", calls / "deep" / ".." / "good.wav"),
+        (good, "-o", tmp_path / "out.wav", "--map", tmp_path / "out.wav"),
+        (calls, "-o", tmp_path / "out", "--map", tmp_path / "map.json"),
+    ):
+        said = program("redact", *arguments)
+        assert (said.code, said.out) == (5, "")
+        assert "--map" in said.err
+    assert good.read_bytes() == before
+    assert files_below(tmp_path) - {f"in/{name}" for name in files_below(calls)} == {"map.json"}
+
+
+def test_maps_lie_where_they_are_asked_for(tmp_path):
+    """Beside nothing: the file itself for one, a folder for many, and for one where there is a folder of that name."""
+    one = [Item(source=tmp_path / "a.wav", target=tmp_path / "b.wav", relative=Path("a.wav"))]
+    assert map_places(one, tmp_path / "m.json", many=False) == {one[0].source: tmp_path / "m.json"}
+    assert map_places(one, tmp_path, many=False) == {one[0].source: tmp_path / "a.wav.json"}
+    assert map_places(one, tmp_path / "maps", many=True) == {one[0].source: tmp_path / "maps" / "a.wav.json"}
+
+
+def test_many_files_go_into_a_folder(program, calls, tmp_path):
+    """A folder called like a file of sound is a mistake."""
+    said = program("anonymize", calls / "good.wav", calls / "deep", "-o", tmp_path / "out.wav")
+    assert said.code == 5
+    assert "folder" in said.err
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_a_link_to_nothing_is_named(program, tmp_path):
+    """It is called like audio, so it is not passed over."""
+    (tmp_path / "in").mkdir()
+    write_tone(tmp_path / "in" / "a.wav")
+    (tmp_path / "in" / "lost.wav").symlink_to("nowhere")
+    said = program("anonymize", tmp_path / "in", "-o", tmp_path / "out", "--json")
+    assert said.code == 1
+    assert {Path(one["file"]).name: one["reason"] for one in said.json} == {
+        "a.wav": None,
+        "lost.wav": "E_MEDIA_UNREADABLE",
+    }
 
 
 def test_the_name_says_what_is_in_it(program, calls, tmp_path):

@@ -169,15 +169,13 @@ def test_12_a_queue_is_named_in_any_spelling():
 def process(monkeypatch):
     """The command's own process around a scripted transcriber."""
 
-    def of(heard, maps: Path | None = None, **given):
+    def of(heard, **given):
         settings = RedactSettings(
             redaction=Redaction(),
             models=Models(),
             customer_channel=1,
             language=None,
             plan_only=False,
-            maps=maps,
-            many=False,
         )
         made = treat._Redacting(
             settings=settings, redactor=redactor_of(heard, **given), codec=MediaCodec(), rules=RULES
@@ -191,7 +189,8 @@ def item_in(folder: Path) -> Item:
     source = folder / "call.wav"
     soundfile.write(source, SOUND.samples.T, RATE, subtype="PCM_16")
     (folder / "out").mkdir()
-    return Item(source=source, target=folder / "out" / "call.wav", relative=Path("call.wav"))
+    out = folder / "out"
+    return Item(source=source, target=out / "call.wav", relative=Path("call.wav"), map_target=out / "map.json")
 
 
 @pytest.mark.parametrize(
@@ -206,9 +205,39 @@ def item_in(folder: Path) -> Item:
 def test_18_nothing_partial_is_written_for_a_withheld_file(given, process, tmp_path):
     """A file in doubt leaves no output, no partial output and no map."""
     item = item_in(tmp_path)
-    process(**given, maps=tmp_path / "out" / "map.json")
+    process(**given)
     assert redact_file(item).reason is not None
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_18_a_result_that_cannot_take_its_name_leaves_no_map(process, tmp_path):
+    """What stands in its place is no reason to keep a map of nothing, and no doubt about the recording."""
+    item = item_in(tmp_path)
+    (item.target / "in the way").mkdir(parents=True)
+    process(SPOKEN)
+    assert redact_file(item).reason == "E_STORAGE"
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["call.wav"]
+
+
+def test_18_a_disk_that_fills_is_told_as_one(process, tmp_path, monkeypatch):
+    """A result that could not be written says nothing against the recording, and leaves nothing."""
+
+    item = item_in(tmp_path)
+    process(SPOKEN)
+    monkeypatch.setattr("sottovoce.speech.stored.DraftFile.create", lambda self: _Full())
+    result = redact_file(item)
+    assert (result.reason, result.facts["message"]) == ("E_STORAGE", "cannot be written (No space left on device)")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+class _Full:
+    """A disk without room."""
+
+    def __enter__(self):
+        raise OSError(28, "No space left on device")
+
+    def __exit__(self, *_):
+        return None
 
 
 def test_18_a_write_that_fails_leaves_nothing(tmp_path):

@@ -24,6 +24,7 @@ class Item:
     source: Path
     target: Path
     relative: Path
+    map_target: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ def items(inputs: Sequence[Path], output: Path | None) -> list[Item]:
         found = [Item(source=inputs[0], target=output, relative=Path(inputs[0].name))]
     else:
         below = output or Path()
+        _check_folder(inputs, below)
         found = [Item(source=p, target=below / r, relative=r) for given in inputs for p, r in _files(given, output)]
     if not found:
         raise MediaError("there are no audio files there", hint=f"known are {' '.join(sorted(AUDIO))}")
@@ -58,6 +60,29 @@ def left_out(inputs: Sequence[Path], output: Path | None) -> int:
     """How many files of the folders are not audio by their names, and so are not treated."""
     folders = (given for given in inputs if given.is_dir())
     return sum(1 for folder in folders for path in _walk(folder, output) if path.suffix.lower() not in AUDIO)
+
+
+def map_places(todo: Sequence[Item], maps: Path, *, many: bool) -> dict[Path, Path]:
+    """Where each source's redaction map goes: `maps` itself for one file, else below it.
+
+    Raises MediaError when a map would take the place of a recording, a result, or another map.
+    """
+    below = many or maps.is_dir()
+    if many and maps.exists() and not maps.is_dir():
+        raise MediaError(f"{maps.name} is a file", hint="for many files --map names a folder")
+    places = {item.source: maps / f"{item.relative}.json" if below else maps for item in todo}
+    taken = {path.resolve() for item in todo for path in (item.source, item.target)}
+    for place in places.values():
+        if place.resolve() in taken:
+            raise MediaError(f"{place.name} would be overwritten", hint="name another place with --map")
+        taken.add(place.resolve())
+    return places
+
+
+def _check_folder(inputs: Sequence[Path], output: Path) -> None:
+    """Many files go into a folder, which is not called like a file of sound."""
+    if len(inputs) > 1 and output.suffix.lower() in AUDIO and not output.is_dir():
+        raise MediaError(f"{output.name} is called like one file", hint="for many inputs -o names a folder")
 
 
 def _is_one_file(inputs: Sequence[Path], output: Path) -> bool:
@@ -83,11 +108,12 @@ def _files(given: Path, output: Path | None) -> Iterator[tuple[Path, Path]]:
 
 
 def _walk(folder: Path, output: Path | None) -> Iterator[Path]:
-    """Its files in order, without what an earlier call wrote into it."""
+    """Its files in order, without what an earlier call wrote into it. Links to nothing count, and cannot be read."""
     written = output.resolve() if output is not None and output.is_dir() else None
     inside = written is not None and written != folder.resolve() and written.is_relative_to(folder.resolve())
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not (inside and written and path.resolve().is_relative_to(written)):
+        is_lost = path.is_symlink() and not path.exists()
+        if (path.is_file() or is_lost) and not (inside and written and path.resolve().is_relative_to(written)):
             yield path
 
 

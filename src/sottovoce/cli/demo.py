@@ -173,8 +173,6 @@ def _listen(into: Path, sandbox: Sandbox, *, quiet: bool) -> list[Result]:
                 customer_channel=1,
                 language="en",
                 plan_only=False,
-                maps=None,
-                many=False,
             )
         )
         result = redact_file(item)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from sottovoce.cli.batch import Result, items, left_out, write_whole
+from sottovoce.cli.batch import Result, items, left_out, map_places, write_whole
 from sottovoce.cli.crew import treat_all
 from sottovoce.cli.output import AsJson, answer, note, say, table
 from sottovoce.cli.treat import (
@@ -66,6 +67,10 @@ def redact(
     target = None if plan else output
     todo = items(inputs, target)
     _say_left_out(inputs, target, quiet=as_json)
+    many = len(inputs) > 1 or inputs[0].is_dir()
+    if maps is not None and target is not None:
+        places = map_places(todo, maps, many=many)
+        todo = [replace(item, map_target=places[item.source]) for item in todo]
     chosen = load_policy(policy).policy if policy else None
     settings = RedactSettings(
         redaction=_redaction(chosen, fill),
@@ -73,8 +78,6 @@ def redact(
         customer_channel=customer_channel,
         language=language,
         plan_only=plan,
-        maps=maps,
-        many=len(inputs) > 1 or inputs[0].is_dir(),
     )
     results = treat_all(
         redact_file,

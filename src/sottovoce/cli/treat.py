@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sottovoce import telemetry
 from sottovoce.cli.batch import Item, Result, partial_of, write_whole
+from sottovoce.cli.reasons import told
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Withheld
 from sottovoce.domain.sound import Role, Sound
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sottovoce.domain.finding import RedactionPlan
     from sottovoce.redact.redactor import RedactedMedia, Redactor
     from sottovoce.speech.codec import MediaCodec
+    from sottovoce.speech.stored import DraftFile
 
 MAX_BYTES = 2 << 30
 
@@ -35,8 +37,6 @@ class RedactSettings:
     customer_channel: int
     language: str | None
     plan_only: bool
-    maps: Path | None
-    many: bool
 
 
 @dataclass(slots=True)
@@ -121,23 +121,31 @@ def _redacted(item: Item, process: _Redacting) -> tuple[str | None, dict[str, An
             language=process.settings.language,
         )
         if isinstance(answer, Withheld):
-            return answer.reason.value, dict(answer.evidence)
+            return answer.reason.value, {**answer.evidence, **told(answer.reason)}
         if draft is not None:
-            _write_map(item, answer.value, process.settings)
-            draft.finish()
+            _write_map(item, answer.value)
+            _finish(draft, item)
     finally:
         if draft is not None:
             draft.drop()
     return None, plan_facts(answer.value.plan)
 
 
-def _write_map(item: Item, redacted: RedactedMedia, settings: RedactSettings) -> None:
+def _finish(draft: DraftFile, item: Item) -> None:
+    """The result takes its name; if it cannot, its map goes too."""
+    try:
+        draft.finish()
+    except OSError:
+        if item.map_target is not None:
+            item.map_target.unlink(missing_ok=True)
+        raise
+
+
+def _write_map(item: Item, redacted: RedactedMedia) -> None:
     from sottovoce.redact.maps import redaction_map
 
-    if settings.maps is None:
-        return
-    target = settings.maps / f"{item.relative}.json" if settings.many else settings.maps
-    write_whole(target, json.dumps(redaction_map(redacted.plan), indent=2).encode())
+    if item.map_target is not None:
+        write_whole(item.map_target, json.dumps(redaction_map(redacted.plan), indent=2).encode())
 
 
 def plan_facts(plan: RedactionPlan) -> dict[str, Any]:

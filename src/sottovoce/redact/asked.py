@@ -11,10 +11,15 @@ from sottovoce.errors import LanguageUnsupported, SottovoceError
 T = TypeVar("T")
 
 
-def asked(reason: Reason, question: Callable[[], T]) -> T | Withheld:
-    """The answer, or the reason with the error's code: never its message, which may hold speech."""
+def asked(reason: Reason, question: Callable[[], T], *, passing: tuple[type[Exception], ...] = ()) -> T | Withheld:
+    """The answer, or the reason with the error's code: never its message, which may hold speech.
+
+    Errors that are `passing` say nothing of the recording and are raised, such as those of a full disk.
+    """
     try:
         return question()
+    except passing:
+        raise
     except LanguageUnsupported as error:
         return Withheld(reason=Reason.LANGUAGE_UNSUPPORTED, evidence={"code": error.code})
     except SottovoceError as error:

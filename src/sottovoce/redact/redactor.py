@@ -131,8 +131,8 @@ class Redactor:
         """One recording written to the draft in its own format, in memory that does not follow its length.
 
         Without a draft it is planned and listened to, and nothing is written. Roles that do not fit the recording's
-        channels count as none: every channel is then searched for all. Raises MediaError when it cannot be read.
-        A draft is to be thrown away unless the answer is Passed.
+        channels count as none: every channel is then searched for all. Raises MediaError when it cannot be read,
+        and OSError when the draft cannot be written. A draft is to be thrown away unless the answer is Passed.
         """
         tape = codec.tape(source, roles=roles)
         answer = self._settled(tape, rules, language)
@@ -140,7 +140,11 @@ class Redactor:
             return answer
         settled, transcript, facts = answer
         if draft is not None:
-            written = asked(Reason.REDACTION_FAILED, lambda: _written(settled, source, draft, tape.format, codec))
+            written = asked(
+                Reason.REDACTION_FAILED,
+                lambda: _written(settled, source, draft, tape.format, codec),
+                passing=(OSError,),
+            )
             if isinstance(written, Withheld):
                 return written
         media = RedactedMedia(format=tape.format, transcript=transcript, plan=settled.plan, verification=facts)
