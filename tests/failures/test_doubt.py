@@ -193,6 +193,21 @@ def item_in(folder: Path) -> Item:
     return Item(source=source, target=out / "call.wav", relative=Path("call.wav"), map_target=out / "map.json")
 
 
+def test_17_no_copy_of_the_recording_is_kept(process, tmp_path):
+    """Neither an archive of what was raw nor a renamed twin: the result and its map, and the recording where it was."""
+    item = item_in(tmp_path)
+    raw = item.source.read_bytes()
+    process(SPOKEN, finds=(finding(4, 6),))
+    assert redact_file(item).reason is None
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["call.wav", "call.wav", "map.json"]
+    assert item.source.read_bytes() == raw
+    secret = raw[44 + 4 * 4 * RATE : 44 + 4 * 6 * RATE]
+    assert secret in raw
+    for made in (tmp_path / "out").iterdir():
+        written = made.read_bytes()
+        assert not any(secret[at : at + 64] in written for at in range(0, len(secret) - 64, 6400))
+
+
 @pytest.mark.parametrize(
     "given",
     [

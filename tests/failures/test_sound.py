@@ -135,6 +135,16 @@ def test_03_two_data_chunks_are_both_redacted():
     assert b"secret" not in written
 
 
+def test_03_bytes_behind_the_sound_do_not_survive():
+    """What stands after the last chunk is no sound, and nobody redacts it: it goes."""
+    raw = CODEC.write(talk((1, 0, 10)), ULAW).reveal()
+    answer = redactor_of(said([], [word("hello", 0, 10)])).redact_media(
+        Confidential(raw + b"4716 2293 1834 5570"), RULES, codec=CODEC, roles=(Role.AGENT, Role.CUSTOMER)
+    )
+    assert isinstance(answer, Passed)
+    assert answer.value.data.reveal() == raw
+
+
 def test_03_half_a_frame_is_refused():
     """A data chunk that ends within a frame is not guessed at."""
     fmt = struct.pack("<HHIIHH", 1, 2, RATE, RATE * 4, 4, 16)
