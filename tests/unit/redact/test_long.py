@@ -349,3 +349,27 @@ def test_a_recording_of_moderate_length_is_decoded_once(monkeypatch):
     monkeypatch.setattr("sottovoce.redact.ground._KEPT_SAMPLES", 1000)
     _, again = survey(tape, size=10 * RATE)
     assert again is tape
+
+
+def test_nothing_is_written_before_it_was_listened_to(tmp_path):
+    """A draft holds what the ears passed, and nothing of earlier rounds."""
+    draft = DraftFile(tmp_path / "call.wav", draft=tmp_path / ".part")
+    there = Finding(entity=Entity.PIN, channel=1, span=Span(25 * RATE, 26 * RATE), detector="ear", score=1.0)
+
+    class Watching:
+        rounds = 0
+
+        def find(self, sound):
+            assert list(tmp_path.iterdir()) == []
+            self.rounds += 1
+            return (there,) if self.rounds == 1 else ()
+
+    data = CODEC.write(long_call(), MediaFormat(container="WAV", codec="ULAW", rate=RATE, channels=2))
+    ear = Watching()
+    answer = redactor(tiled=True, ears=(ear,)).redact_encoded(
+        EncodedBytes(data), draft, rules(), codec=CODEC, roles=CALL, language="en"
+    )
+    assert isinstance(answer, Passed), answer
+    assert ear.rounds > 2
+    draft.drop()
+    assert list(tmp_path.iterdir()) == []
