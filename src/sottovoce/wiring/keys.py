@@ -19,6 +19,7 @@ from sottovoce.domain.outcome import Evidence
 from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, LedgerUnavailable, WorkspaceError
 from sottovoce.kms.hygiene import Hardened, harden_process
 from sottovoce.kms.protocol import Capabilities, KeyProvider, KeyState, WrappedKey
+from sottovoce.kms.ring_file import KMS as LOCAL_FILE
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.vault.context import epoch_context
 from sottovoce.vault.key_tables import EpochState, RecordingKeyState
@@ -116,8 +117,16 @@ class KeyCustodian:
         return self._moved(Action.KEY_ROTATED, None)
 
     def migrate(self, old: KeyProvider) -> KeyMoves:
-        """Every epoch that `old` still carries under the policy's provider. Asking again moves the rest."""
-        return self._moved(Action.KEY_MIGRATED, old)
+        """Every epoch that `old` still carries under the policy's provider. Asking again moves the rest.
+
+        Where keys could leave the old provider, as they can a file, a copy of it may know the epoch keys: the epochs
+        that moved are rolled, so that nothing lies or comes to lie under a key that anybody could have.
+        """
+        done = self._moved(Action.KEY_MIGRATED, old)
+        if old.capabilities.exportable:
+            for name in self._begun_under(old.capabilities.kms):
+                self.roll(name)
+        return done
 
     def destroy_epoch(self, name: str, *, by: str) -> EpochDestruction:
         """Erases every recording of an epoch, with certificate, then rolls it. What is under legal hold stays."""
@@ -155,6 +164,18 @@ class KeyCustodian:
         for kept in done.kept:
             self._say(Action.KEY_DESTROYED, None, "refused", {"key": _digest(kept)})
         return done
+
+    def _begun_under(self, kms: str) -> tuple[str, ...]:
+        """Living epochs of today's provider that began under another, by the ledger; those it does not know of began
+        before it told of epochs, when there was only the file ring."""
+        mine = self._provider.capabilities.kms
+        living = [e.name for e in self._keys.epochs() if e.state is EpochState.ACTIVE and e.kms == mine]
+        return tuple(name for name in living if self._first_kms(name) == kms)
+
+    def _first_kms(self, name: str) -> str:
+        entries = (entry for _, entry in self._house.ledger.entries_about(_object(name)))
+        told = [str(entry.facts["kms"]) for entry in entries if entry.action is Action.KEY_CREATED]
+        return told[0] if told else LOCAL_FILE
 
     def _asked(self, epoch: EpochStatus) -> KeyState | None:
         if epoch.kms != self._provider.capabilities.kms:

@@ -6,12 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import KeyRefused, KeyShredded, KeyUnavailable, LedgerUnavailable, WorkspaceError
+from sottovoce.kms.file_keyring import FileKeyRing
 from sottovoce.kms.hygiene import hardened
 from sottovoce.kms.protocol import KeyState, Reached
 from sottovoce.ledger.entry import Action
 from sottovoce.testing.house import exchange, make_test_workspace
 from sottovoce.testing.keys import MemoryKeys
+from sottovoce.vault.key_tables import EpochState
 from sottovoce.wiring.house import House
 from sottovoce.wiring.workspace import utc_now
 
@@ -126,3 +129,19 @@ def test_only_epochs_of_earlier_months_are_due(house):
     name = house.keystore.epochs()[0].name
     house.clock = lambda: utc_now() + timedelta(days=32)
     assert house.custodian.due() == (name,)
+
+
+def test_leaving_a_file_ring_rolls_its_epochs_also_when_it_was_interrupted(house, keys, tmp_path):
+    """The move was done and the program died: asking again leaves nothing under a key a copy of the ring opens."""
+    ring = FileKeyRing.create(tmp_path / "other.ring", Confidential("correct horse"), clock=utc_now)
+    before = exchange(House(house.workspace), key_ring=ring)
+    key = before.keystore.get_or_create("r1").key
+    (epoch,) = before.keystore.epochs()
+    before.close()
+    house.keystore.move_epochs(ring)
+    assert house.custodian.migrate(ring).moved == ()
+    assert [e.state for e in house.keystore.epochs()] == [EpochState.DESTROYED, EpochState.ACTIVE]
+    assert house.keystore.unwrap("r1").key == key
+    assert house.custodian.migrate(ring).moved == ()
+    assert len(house.keystore.epochs()) == 2
+    assert ring.key_state(epoch.provider_key) is KeyState.DESTROYED
