@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
+from sottovoce.access.protocol import Presigner
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import ObjectLocked, ObjectMissing, StorageError, StorageRefused
 from sottovoce.policy.model import ObjectLock, Storage
 from sottovoce.storage.open_store import open_store
 from sottovoce.storage.protocol import ObjectLabels
+from sottovoce.storage.s3 import S3Control
 from sottovoce.storage.stores import keep
 from sottovoce.testing.faulty_proxy import Fault, faulty_proxy
 from sottovoce.testing.object_servers import amazon_storage
@@ -188,16 +193,20 @@ class TestSigned:
         store = opened("plain")
         store.put("x", b"1")
         address = store.presign_get("x", seconds=45)
-        asked = parse_qs(urlsplit(address.reveal()).query)
+        asked = parse_qs(urlsplit(address).query)
         assert (asked["X-Amz-Expires"], asked["X-Amz-Algorithm"]) == (["45"], ["AWS4-HMAC-SHA256"])
-        assert urlsplit(address.reveal()).path == "/plain/p/x"
-        assert "Signature" not in str(address)
+        assert urlsplit(address).path == "/plain/p/x"
 
     @pytest.mark.parametrize("seconds", [0, -1, 61, 3600])
     def test_none_outlives_a_minute(self, opened, seconds):
         """Whoever asks."""
         with pytest.raises(ValueError, match="60 seconds"):
             opened("plain").presign_get("x", seconds=seconds)
+
+    def test_the_broker_takes_such_a_store(self, opened, tmp_path):
+        """And no folder, whose objects it passes on itself."""
+        assert isinstance(opened("plain"), Presigner)
+        assert not isinstance(open_store(Storage(), base=tmp_path), Presigner)
 
     def test_a_folder_signs_nothing(self, tmp_path):
         """There is no service that would look."""
@@ -272,3 +281,61 @@ class TestFaults:
         """From failures and refusals."""
         with pytest.raises(ObjectMissing):
             through[0].get("never")
+
+
+class Scripted:
+    """A boto3 client that answers one call with one error, as botocore raises it."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, _name: str):
+        def fail(*_given, **_asked):
+            raise self._error
+
+        return fail
+
+
+def control_over(client) -> S3Control:
+    return S3Control(connect=lambda: client, bucket="b", prefix="", clock=lambda: datetime.now(UTC))
+
+
+def answer(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "hush"}}, "Any")
+
+
+class TestAnswers:
+    """What boto3 raises, in the vault's own words."""
+
+    def test_a_store_that_never_heard_of_versions_has_none(self):
+        """Some that speak S3 answer NotImplemented: there objects are deleted by name."""
+        assert control_over(Scripted(answer("NotImplemented"))).versioned is False
+
+    @pytest.mark.parametrize(
+        ("error", "named"),
+        [
+            (answer("NoSuchBucket"), "no such place"),
+            (answer("InternalError"), r"failed \(InternalError\)"),
+            (NoCredentialsError(), "refuses access"),
+            (EndpointConnectionError(endpoint_url="http://hush"), "failed"),
+        ],
+    )
+    def test_each_is_a_storage_error_without_its_text(self, error, named):
+        """Raised where one is asked for, and answered for each of many."""
+        control = control_over(Scripted(error))
+        with pytest.raises(StorageError) as failure:
+            control.put_locked("x", b"1", LABELS, TestLock.LOCK)
+        assert re.search(named, str(failure.value))
+        assert "hush" not in str(failure.value)
+        left = control.delete_versions(["x", "y"])
+        assert {str(each) for each in left.values()} == {str(failure.value)}
+
+    def test_without_boto3_nothing_is_claimed_to_be_deleted(self, opened, monkeypatch):
+        """Nobody knows then whether the bucket keeps it."""
+        store = opened("plain")
+        store.put("x", b"1")
+        monkeypatch.setitem(sys.modules, "boto3", None)
+        with pytest.raises(StorageError, match="boto3") as failure:
+            store.delete("x")
+        assert "sottovoce[aws]" in failure.value.hint
+        assert store.exists("x")

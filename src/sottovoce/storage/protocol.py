@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
-from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import StorageError
 
 
@@ -28,7 +27,7 @@ MAX_PRESIGNED_S: Final = 60
 class Presigner(Protocol):
     """A store that can hand out one object's ciphertext for a moment, without handing out its credentials."""
 
-    def presign_get(self, name: str, *, seconds: int) -> Confidential[str]:
+    def presign_get(self, name: str, seconds: int) -> str:
         """An address that whoever holds it may read until it expires, 60 seconds at most."""
         ...
 

@@ -22,7 +22,6 @@ import obstore
 from obstore.store import LocalStore, MemoryStore
 from obstore.store import ObjectStore as Backend
 
-from sottovoce.domain.confidential import Confidential
 from sottovoce.durable import PART, DurableFiles, durable_files, sync_folder, sync_folders, write_durably
 from sottovoce.errors import ObjectMissing, StorageError
 from sottovoce.storage.dress import Labelling, amazon, unlabelled
@@ -154,16 +153,16 @@ class CloudStore:
 class SigningStore(CloudStore):
     """A `CloudStore` of a service that can sign addresses: a `Presigner`."""
 
-    def presign_get(self, name: str, *, seconds: int) -> Confidential[str]:
+    def presign_get(self, name: str, seconds: int) -> str:
         """An address that reads one object's ciphertext for `seconds` from now, without any credentials.
 
-        ValueError beyond a minute; StorageError where there are no credentials to sign with.
+        It is a bearer secret: it goes to the reader who asked, and into no log. ValueError beyond a minute; StorageError where there are no credentials to sign with.
         """
         if not 1 <= seconds <= MAX_PRESIGNED_S:
             raise ValueError(f"a signed address lives 1 to {MAX_PRESIGNED_S} seconds")
         backend: Any = self._backend
         with failures_named():
-            return Confidential(str(obstore.sign(backend, "GET", checked(name), timedelta(seconds=seconds))))
+            return str(obstore.sign(backend, "GET", checked(name), timedelta(seconds=seconds)))
 
 
 class FolderStore:
