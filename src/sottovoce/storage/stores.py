@@ -156,7 +156,8 @@ class SigningStore(CloudStore):
     def presign_get(self, name: str, seconds: int) -> str:
         """An address that reads one object's ciphertext for `seconds` from now, without any credentials.
 
-        It is a bearer secret: it goes to the reader who asked, and into no log. ValueError beyond a minute; StorageError where there are no credentials to sign with.
+        It is a bearer secret: it goes to the reader who asked, and into no log. ValueError beyond a minute;
+        StorageError where there are no credentials to sign with.
         """
         if not 1 <= seconds <= MAX_PRESIGNED_S:
             raise ValueError(f"a signed address lives 1 to {MAX_PRESIGNED_S} seconds")
