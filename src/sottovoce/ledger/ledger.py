@@ -11,6 +11,7 @@ It refuses to sign over a history that changed (LedgerTampered); `verify` says h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -27,12 +28,12 @@ from sottovoce.ledger.proof import GrowthProof, TlogProof
 from sottovoce.ledger.signing import Cosigning, RetiredKey, Signing
 from sottovoce.ledger.tree import (
     Leaf,
+    SubtreeWatch,
     append_leaves,
     consistency_at,
     inclusion_at,
     lock_tree,
     stored_rows,
-    subtrees_stand,
     tree_size,
 )
 from sottovoce.ledger.verifier import Found, Verdict, judge
@@ -218,9 +219,10 @@ class Ledger:
                 return Verdict(found=Found.BAD_SIGNATURE, size=tree_size(connection))
             if stored != [(size, bytes(root)) for size, root, _ in rows]:
                 return Verdict(found=Found.BAD_SIGNATURE, size=tree_size(connection))
-            verdict = judge(lambda: stored_rows(connection), [*heads, *stored], [])
-            if verdict.found in {Found.OK, Found.UNSIGNED_TAIL} and not subtrees_stand(connection):
-                return Verdict(found=Found.TAMPERED_NODE, size=verdict.size, signed=verdict.signed)
+            with closing(SubtreeWatch(connection)) as watch:
+                verdict = judge(lambda: watch.over(stored_rows(connection)), [*heads, *stored], [])
+                if verdict.found in {Found.OK, Found.UNSIGNED_TAIL} and not watch.stand():
+                    return Verdict(found=Found.TAMPERED_NODE, size=verdict.size, signed=verdict.signed)
             return verdict
 
     def export(self, folder: Path) -> str:

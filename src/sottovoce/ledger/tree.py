@@ -6,9 +6,9 @@ no answer reads more than the few subtrees a range consists of, and all of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, text
@@ -30,6 +30,9 @@ WRITER_LOCK = int.from_bytes(b"svledger")
 """PostgreSQL's advisory lock of the one writer; a sequence would leave gaps (SECURITY.md 3.3)."""
 
 _CHUNK = 10_000
+
+Row = tuple[int, bytes, bytes]
+"""Number, entry, stored leaf hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ def consistency_at(connection: Connection, first: int, second: int) -> tuple[byt
     return _proof(connection, consistency_ranges(first, second))
 
 
-def stored_rows(connection: Connection, *, end: int | None = None) -> Iterator[tuple[int, bytes, bytes]]:
+def stored_rows(connection: Connection, *, end: int | None = None) -> Iterator[Row]:
     """(number, entry, stored leaf hash) of every leaf in order, or of those before `end`, read in chunks.
 
     Where the column a leaf is found by is not what the entry says, the stored hash comes out empty, so
@@ -91,25 +94,37 @@ def stored_rows(connection: Connection, *, end: int | None = None) -> Iterator[t
     wanted = select(*columns).order_by(ledger_leaves.c.seq)
     if end is not None:
         wanted = wanted.where(ledger_leaves.c.seq < end)
-    rows = connection.execution_options(yield_per=_CHUNK).execute(wanted)
-    for seq, found_by, data, hashed in rows:
-        data = bytes(data)
-        yield seq, data, bytes(hashed) if _says(data, found_by) else b""
+    with connection.execution_options(yield_per=_CHUNK).execute(wanted) as rows:
+        for seq, found_by, data, hashed in rows:
+            data = bytes(data)
+            yield seq, data, bytes(hashed) if _says(data, found_by) else b""
 
 
-def subtrees_stand(connection: Connection) -> bool:
-    """True when the stored subtrees are exactly those that the stored leaf hashes make."""
-    order = (ledger_nodes.c.seq, ledger_nodes.c.level)
-    nodes = connection.execution_options(yield_per=_CHUNK).execute(select(*order, ledger_nodes.c.hash).order_by(*order))
-    stored = (((seq, level), bytes(value)) for seq, level, value in nodes)
-    return all(mine == theirs for mine, theirs in zip_longest(_made(connection), stored))
+class SubtreeWatch:
+    """Holds the stored subtrees to the leaf hashes while the rows are read for something else, in one pass."""
 
+    def __init__(self, connection: Connection) -> None:
+        order = (ledger_nodes.c.seq, ledger_nodes.c.level)
+        wanted = select(*order, ledger_nodes.c.hash).order_by(*order)
+        self._rows = connection.execution_options(yield_per=_CHUNK).execute(wanted)
+        self._stored = (((seq, level), bytes(value)) for seq, level, value in self._rows)
+        self._stands = True
 
-def _made(connection: Connection) -> Iterator[tuple[Subtree, bytes]]:
-    peaks: list[tuple[int, bytes]] = []
-    leaves = select(ledger_leaves.c.seq, ledger_leaves.c.leaf_hash).order_by(ledger_leaves.c.seq)
-    for seq, hashed in connection.execution_options(yield_per=_CHUNK).execute(leaves):
-        yield from grow(peaks, seq, bytes(hashed))
+    def close(self) -> None:
+        """Lets go of the rows not read."""
+        self._rows.close()
+
+    def over(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows as they are, looked at on the way."""
+        peaks: list[tuple[int, bytes]] = []
+        for row in rows:
+            for made in grow(peaks, row[0], row[2]):
+                self._stands = self._stands and next(self._stored, None) == made
+            yield row
+
+    def stand(self) -> bool:
+        """Asked after the last row: True when the subtrees stored are exactly those that the leaf hashes make."""
+        return self._stands and next(self._stored, None) is None
 
 
 def _says(data: bytes, found_by: str | None) -> bool:
