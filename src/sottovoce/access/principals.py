@@ -29,6 +29,10 @@ USE_COUNTED_MS: Final = 3_600_000
 """A use is written down again after this; within it nothing is written, so that commands need not wait."""
 
 
+OWNER: Final = "owner"
+"""The label of whoever a workspace belongs to from its beginning."""
+
+
 class Kind(StrEnum):
     PERSON = "person"
     SERVICE = "service"
@@ -88,13 +92,18 @@ class Principals:
             made = self._create(connection, kind, by=by, label=label, roles=roles, origin=Origin.GIVEN)
         return self.get(made)
 
-    def bootstrap(self, subject: str, *, provider: str) -> Principal | None:
-        """The owner, bound to `subject`, where nobody is known yet; None where somebody is."""
+    def nobody(self) -> bool:
+        """Whether nobody is known yet."""
+        with reading(self._engine) as connection:
+            return _nobody(connection)
+
+    def bootstrap(self, subject: str, *, provider: str, name: str | None = None) -> Principal | None:
+        """The owner, bound to `subject`, where nobody is known yet; None where somebody is. `name` is 32 hex digits."""
         with writing(self._engine) as connection:
-            if connection.execute(select(func.count()).select_from(table)).scalar_one():
+            if not _nobody(connection):
                 return None
             made = self._create(
-                connection, Kind.PERSON, by=None, label="owner", roles=[Role.OWNER], origin=Origin.GIVEN
+                connection, Kind.PERSON, by=None, label=OWNER, roles=[Role.OWNER], origin=Origin.GIVEN, name=name
             )
             self._bind(connection, made, subject, provider)
         return self.get(made)
@@ -235,8 +244,9 @@ class Principals:
         label: str | None,
         roles: Iterable[Role],
         origin: Origin,
+        name: str | None = None,
     ) -> str:
-        made, now = f"{kind.value}_{self._ids()}", self._now()
+        made, now = f"{kind.value}_{name or self._ids()}", self._now()
         by = by or made
         _check_label(connection, label)
         connection.execute(
@@ -354,6 +364,10 @@ def uses_of(connection: Connection, principal: str) -> dict[Operation, int]:
 def labels_of(everyone: Sequence[Principal]) -> dict[str, str]:
     """Ids to labels, where there is one."""
     return {each.id: each.label or each.id for each in everyone}
+
+
+def _nobody(connection: Connection) -> bool:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 
 def _owners(connection: Connection) -> list[str]:

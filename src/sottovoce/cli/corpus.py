@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sottovoce.cli.batch import write_whole
+from sottovoce.cli.doors import read_confidential
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, span, table
 from sottovoce.corpus.audit import audit
@@ -140,6 +141,10 @@ def open_(
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the sample here, in the clear.")] = None,
     purpose: Annotated[str, typer.Option(help="Why: a code that goes into the ledger.")] = "listening",
+    justification: Annotated[
+        Path | None,
+        typer.Option(help="A file that says why in words, kept sealed; `-` reads standard input."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decrypt one sample to standard output (pipe it to a player), or to a file. The read is ledgered."""
@@ -148,7 +153,8 @@ def open_(
     if output is None and sys.stdout.isatty():
         raise CustodyError("a sample is not printed on a terminal", hint="pipe it to a player, or give --output FILE")
     house = house_at(workspace)
-    data = house.opener.open(corpus_id, actor=house.actor, purpose=purpose).reveal()
+    why = read_confidential(justification) if justification else None
+    data = house.opener.open(corpus_id, actor=house.actor, purpose=purpose, justification=why).reveal()
     house.ledger.checkpoint()
     if output is None:
         sys.stdout.buffer.write(data)

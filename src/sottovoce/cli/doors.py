@@ -5,12 +5,15 @@ A command that is None asks nothing: it opens no workspace, mends one that is br
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from typer.core import TyperGroup
 
 from sottovoce.access.roles import Operation
+from sottovoce.domain.confidential import Confidential
 
 _O = Operation
 
@@ -65,6 +68,12 @@ COMMANDS: Final[Mapping[str, Operation | None]] = {
     "grant": _O.GRANT_ISSUE,
     "broker": _O.BROKER_SERVE,
 }
+
+
+def read_confidential(path: Path) -> Confidential[str]:
+    """A file's text, or standard input's for `-`: what nobody should see on a command line."""
+    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    return Confidential(text.strip())
 
 
 _running: list[str] = []

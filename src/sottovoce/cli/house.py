@@ -6,10 +6,11 @@ command may find its write-ahead log taken away by the last of them.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from sottovoce.cli import doors
+from sottovoce.errors import SottovoceError
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
@@ -27,6 +28,7 @@ def house_at(root: Path, *, actor: str = UNNAMED) -> House:
     """
     house = House(Workspace(root), actor=actor)
     _doors.callback(house.close)
+    _doors.callback(_sign, house)
     operation = doors.needed()
     if operation is not None:
         me = house.access.require(operation)
@@ -36,7 +38,16 @@ def house_at(root: Path, *, actor: str = UNNAMED) -> House:
     return house
 
 
+def _sign(house: House) -> None:
+    """What a command left in the ledger by asking is signed when it ends, also when it was refused."""
+    desk = house.__dict__.get("access")
+    noun = doors.running().partition(" ")[0]
+    if desk is not None and (desk.unsigned or noun in {"access", "grant", "login"}):
+        with suppress(SottovoceError):
+            house.ledger.checkpoint()
+
+
 def leave() -> None:
     """Shut every house that was opened."""
-    doors.ended()
     _doors.close()
+    doors.ended()

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sqlalchemy import Engine
 
-from sottovoce.access.alerts import Alerts, Channel, CloudWatchChannel, FileChannel, MailChannel, SnsChannel
-from sottovoce.access.alerts import WebhookChannel as Webhook
+from sottovoce.access.alerts import Alerts
 from sottovoce.access.biscuits import BiscuitTokens
 from sottovoce.access.broker import Broker
 from sottovoce.access.bulk import BulkWatch
@@ -27,7 +26,7 @@ from sottovoce.access.catalog import Catalog
 from sottovoce.access.gate import Gate
 from sottovoce.access.grant_book import GrantBook
 from sottovoce.access.oidc import Client, Identity, OidcSignIn
-from sottovoce.access.principals import Principal, Principals, State, suspended
+from sottovoce.access.principals import OWNER, Kind, Principal, Principals, State, suspended
 from sottovoce.access.protocol import Ciphertext, NoteSigner, Presigner
 from sottovoce.access.review import Reviews
 from sottovoce.access.roles import Operation, Role
@@ -38,8 +37,9 @@ from sottovoce.durable import write_durably
 from sottovoce.errors import AccessRefused, NotSignedIn, PolicyError
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Clock, Ledger
-from sottovoce.policy.model import AccessAlerts, Policy
+from sottovoce.policy.model import Policy
 from sottovoce.settings import Workspace, resolve_secret
+from sottovoce.wiring.alerts import compose_channels
 
 if TYPE_CHECKING:
     from sottovoce.custody.registry import Registry
@@ -50,6 +50,18 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE: Final = "SOTTOVOCE_TOKEN"  # noqa: S105 - the name of a variable
 MACHINE: Final = "machine"
+
+LOOKING: Final = frozenset(
+    {
+        Operation.PIPELINE_PLAN,
+        Operation.CORPUS_LIST,
+        Operation.CORPUS_VERIFY,
+        Operation.LEDGER_READ,
+        Operation.LINEAGE_READ,
+        Operation.ACCESS_READ,
+    }
+)
+"""What changes nothing: a workspace that knows nobody stays as it is."""
 
 
 class AccessHouse(Protocol):
@@ -82,6 +94,8 @@ class AccessDesk:
     def __init__(self, house: AccessHouse, *, environ: Mapping[str, str] | None = None) -> None:
         self._house = house
         self._environ = os.environ if environ is None else environ
+        self.unsigned = False
+        """Whether something was written into the ledger that nobody signs by itself."""
 
     @property
     def engine(self) -> Engine:
@@ -195,18 +209,20 @@ class AccessDesk:
 
     # who is asking
 
-    def me(self) -> Principal:
-        """Whoever runs this process. Raises NotSignedIn, GrantInvalid for a token or session that is over."""
+    def me(self, *, founding: bool = False) -> Principal:
+        """Whoever runs this process. Raises NotSignedIn, GrantInvalid for a token or session that is over.
+
+        In a workspace that knows nobody the account that owns it is the owner; with `founding` that is written down.
+        """
         token = self._environ.get(TOKEN_VARIABLE, "")
         session = self.session
         if not token and session.is_file():
             token = session.read_text(encoding="ascii").strip()
         if token:
             return self.tokens.authenticate(Confidential(token))
-        subject = self.machine_subject()
-        known = self.principals.by_subject(subject)
-        if known is None and self._owns_workspace():
-            known = self.principals.bootstrap(subject, provider=MACHINE)
+        known = self.principals.by_subject(self.machine_subject())
+        if known is None and self._owns_workspace() and self.principals.nobody():
+            known = self.found() if founding else self._owner_to_be()
         if known is None:
             hint = f"run `sottovoce login`, or set {TOKEN_VARIABLE} to a token of `sottovoce access token create`"
             raise NotSignedIn("this account is nobody the workspace knows", hint=hint)
@@ -214,20 +230,36 @@ class AccessDesk:
 
     def found(self) -> Principal | None:
         """This account as the owner of a workspace that knows nobody yet; None where it knows somebody."""
-        return self.principals.bootstrap(self.machine_subject(), provider=MACHINE)
+        subject = self.machine_subject()
+        return self.principals.bootstrap(subject, provider=MACHINE, name=self.subject(OWNER, subject))
+
+    def _owner_to_be(self) -> Principal:
+        """The same by its name, before anything was written."""
+        return Principal(
+            id=f"{Kind.PERSON.value}_{self.subject(OWNER, self.machine_subject())}",
+            kind=Kind.PERSON,
+            label=OWNER,
+            state=State.ACTIVE,
+            roles=frozenset({Role.OWNER}),
+            created_ms=0,
+            changed_ms=0,
+        )
 
     def require(self, operation: Operation) -> Principal:
         """Whoever runs this process, if it may. A refusal is in the ledger. Raises AccessRefused, AccessSuspended."""
-        me = self.me()
+        me = self.me(founding=operation not in LOOKING)
         if me.state is State.SUSPENDED:
+            self.unsigned = True
             self.principals.refused(me.id, operation, why="SUSPENDED")
             raise suspended()
         if not me.may(operation):
+            self.unsigned = True
             self.principals.refused(me.id, operation, why="NO_ROLE")
             raise AccessRefused(
                 f"your roles do not permit {operation.value}", hint="`sottovoce access roles` shows what does"
             )
-        self.principals.note_use(me.id, operation)
+        if me.created_ms:
+            self.principals.note_use(me.id, operation)
         return me
 
     def subject(self, provider: str, name: str) -> str:
@@ -266,6 +298,8 @@ class AccessDesk:
 
     def signed_in(self, identity: Identity) -> tuple[Principal, IssuedToken]:
         """The same without leaving anything here: a console keeps the token itself."""
+        if self._owns_workspace():
+            self.found()
         settings = self._house.policy.access.oidc
         mapped = settings.roles if settings else {}
         claimed = identity.values(settings.roles_claim) if settings else frozenset()
@@ -324,41 +358,10 @@ class Reader:
     ) -> Confidential[bytes]:
         """One sample in memory. Raises AccessRefused, AccessSuspended, KeyShredded, CustodyError, SealBroken."""
         desk = self._desk
+        desk.unsigned = True
         return desk.broker.open_as(
-            desk.me(), corpus_id, purpose=purpose, justification=justification, excused=desk.excused
+            desk.me(founding=True), corpus_id, purpose=purpose, justification=justification, excused=desk.excused
         )
-
-
-def compose_channels(settings: AccessAlerts, *, workspace: Workspace, clock: Clock) -> tuple[Channel, ...]:
-    """The ways to be told that policy names, the file always among them. Raises PolicyError, WorkspaceError."""
-    channels: list[Channel] = [FileChannel(path=workspace.logs / "alerts.jsonl")]
-    if settings.webhook:
-        if settings.webhook_secret is None:
-            raise PolicyError("access.alerts.webhook needs webhook_secret", hint="unsigned alerts prove nothing")
-        secret = resolve_secret(settings.webhook_secret, base=workspace.root)
-        channels.append(Webhook(url=settings.webhook, secret=secret, clock=clock))
-    if settings.smtp and settings.email_from and settings.email_to:
-        given = settings.smtp_password
-        channels.append(
-            MailChannel(
-                server=settings.smtp,
-                sender=settings.email_from,
-                to=settings.email_to,
-                user=settings.smtp_user,
-                password=resolve_secret(given, base=workspace.root) if given else None,
-            )
-        )
-    if settings.sns_topic or settings.cloudwatch_namespace:
-        import boto3
-
-        if settings.sns_topic:
-            region = settings.sns_topic.split(":")[3]
-            channels.append(SnsChannel(client=boto3.client("sns", region_name=region), topic=settings.sns_topic))
-        if settings.cloudwatch_namespace:
-            channels.append(
-                CloudWatchChannel(client=boto3.client("cloudwatch"), namespace=settings.cloudwatch_namespace)
-            )
-    return tuple(channels)
 
 
 def _presigner(store: object) -> Presigner | None:
