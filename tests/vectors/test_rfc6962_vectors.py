@@ -61,6 +61,8 @@ def test_consistency_probes(shared: Path) -> None:
         old, new = (base64.b64decode(probe[name]) for name in ("root1", "root2"))
         held = verify_consistency(probe["size1"], probe["size2"], hashes(probe), old, new)
         assert held is not probe["wantErr"], probe["desc"]
+        alone = verifier.verify_consistency(probe["size1"], probe["size2"], hashes(probe), old, new)
+        assert alone is not probe["wantErr"], probe["desc"]
     assert len(found) + len(probes(shared, "inclusion")) == 196
 
 

@@ -99,3 +99,29 @@ def test_key_ids_follow_the_specification() -> None:
     """A key id is the first four bytes of SHA-256(name || 0x0A || 0x01 || key)."""
     key = VerifierKey(name="example.com/log", key=bytes(32))
     assert key.key_id == hashlib.sha256(b"example.com/log\n\x01" + bytes(32)).digest()[:4]
+
+
+def test_the_stand_alone_verifier_opens_the_same_notes(golang: dict[str, Any]) -> None:
+    """It opens each published note that the ledger opens, with the same text, and refuses the others."""
+    opened = 0
+    for case in golang["open"]:
+        vkeys = [golang["vkeys"][name] for name in case["trust"]]
+        raw = bytes.fromhex(case.get("msg_prefix_hex", "")) + case["msg"].encode()
+        try:
+            text = verifier.open_note(raw.decode(), vkeys)
+        except (verifier.RefusedError, UnicodeDecodeError):
+            assert "error" in case, case
+        else:
+            assert "error" not in case, case
+            assert text == open_note(raw, [VerifierKey.parse(vkey) for vkey in vkeys]).text
+            opened += 1
+    assert opened == sum("error" not in case for case in golang["open"]) > 0
+
+
+def test_the_stand_alone_verifier_refuses_damaged_keys(golang: dict[str, Any]) -> None:
+    """A damaged or published bad vkey opens nothing."""
+    example = golang["c2sp_example"]
+    damaged = [*golang["bad_vkeys"], *(example["vkey"][:-cut] for cut in range(1, 45)), f"{example['vkey']}A"]
+    for vkey in damaged:
+        with pytest.raises(verifier.RefusedError):
+            verifier.open_note(example["note"], vkey)
