@@ -339,3 +339,62 @@ class TestAnswers:
             store.delete("x")
         assert "sottovoce[aws]" in failure.value.hint
         assert store.exists("x")
+
+
+class Answering:
+    """A boto3 client that answers each call as told: with a value, or by raising."""
+
+    def __init__(self, **answers: object) -> None:
+        self._answers = answers
+
+    def __getattr__(self, name: str):
+        def call(**_asked):
+            found = self._answers[name]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return call
+
+    def get_paginator(self, _name: str):
+        return self
+
+    def paginate(self, **_asked):
+        return [{"Versions": [{"Key": "x", "VersionId": "1"}, {"Key": "x-other", "VersionId": "1"}]}]
+
+
+class TestDoubt:
+    """Whatever is not known to have happened is not said to have."""
+
+    def test_a_lock_that_was_ignored_is_no_lock(self):
+        """A store that takes the header and locks nothing."""
+        control = control_over(Answering(put_object={"VersionId": "1"}, head_object={}))
+        with pytest.raises(StorageError, match="did not lock"):
+            control.put_locked("x", b"1", LABELS, TestLock.LOCK)
+
+    @pytest.mark.parametrize(
+        ("answers", "code"),
+        [
+            ({"delete_objects": answer("SlowDown")}, "E_STORAGE"),
+            ({"delete_objects": {"Errors": [{"Key": "x", "VersionId": "1", "Code": "InternalError"}]}}, "E_STORAGE"),
+            (
+                {
+                    "delete_objects": {"Errors": [{"Key": "x", "VersionId": "1", "Code": "AccessDenied"}]},
+                    "head_object": answer("403"),
+                },
+                "E_STORAGE_REFUSED",
+            ),
+            (
+                {
+                    "delete_objects": {"Errors": [{"Key": "x", "VersionId": "1", "Code": "AccessDenied"}]},
+                    "head_object": {},
+                },
+                "E_STORAGE_REFUSED",
+            ),
+            ({"delete_objects": {}}, None),
+        ],
+    )
+    def test_each_version_that_stays_is_said_with_its_reason(self, answers, code):
+        """A failure, a refusal, or a refusal that might be a lock and does not say so."""
+        left = control_over(Answering(**answers)).delete_versions(["x"])
+        assert {name: each.code for name, each in left.items()} == ({"x": code} if code else {})

@@ -135,3 +135,16 @@ def test_credentials_come_by_reference(tmp_path, monkeypatch):
     policy = Storage(url="s3://b", access_key="env:NO_SUCH_SECRET", secret_key="env:NO_SUCH_SECRET")
     with pytest.raises(WorkspaceError, match="NO_SUCH_SECRET"):
         open_store(policy, base=tmp_path)
+
+
+def test_a_deletion_that_may_not_last_is_not_claimed(store, root, monkeypatch):
+    """Unlinked, and the folder could not be flushed: after a power cut it might be there again."""
+    store.put("ab/cd", b"1")
+
+    def fail(_folders):
+        raise OSError(5, "I/O error")
+
+    monkeypatch.setattr("sottovoce.storage.stores.sync_folders", fail)
+    assert {name: each.code for name, each in store.delete_all(["ab/cd"]).items()} == {"ab/cd": "E_STORAGE"}
+    with pytest.raises(StorageError, match="failed"):
+        store.delete("ab/cd")
