@@ -239,7 +239,10 @@ def _asking(said_no: Callable[[], SottovoceError] = refusals.forbidden) -> Itera
         raise refusals.unknown() from None
     except (failures.FailedPrecondition, failures.InvalidArgument):
         raise said_no() from None
-    except (failures.ResourceExhausted, failures.TooManyRequests, failures.InternalServerError, failures.Aborted):
+    except (failures.ResourceExhausted, failures.TooManyRequests, failures.InternalServerError):
+        raise refusals.busy() from None
+    except (failures.Aborted, failures.AlreadyExists):
+        # A key whose making was asked for twice, because the first answer was lost: another name is drawn next time.
         raise refusals.busy() from None
     except (failures.ServiceUnavailable, failures.GatewayTimeout, failures.RetryError):
         raise refusals.unreachable() from None

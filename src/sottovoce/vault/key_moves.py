@@ -85,9 +85,7 @@ class KeyMover:
 
     def confirm(self, connection: Connection, done: Destruction) -> None:
         """The provider's word that a retired key is, or will be, gone."""
-        final = int(done.final_at.timestamp() * 1000)
-        one = (provider_keys.c.tenant == self._tenant, provider_keys.c.key == done.key_id)
-        connection.execute(update(provider_keys).where(*one).values(final_ms=final))
+        note_gone(connection, self._tenant, self._old.capabilities.kms, done)
 
     def _has_moved(self, epoch: Epoch) -> bool:
         if epoch.kms != self._new.capabilities.kms:
@@ -139,6 +137,13 @@ def note_made(connection: Connection, tenant: str, wrapped: WrappedKey, *, provi
         made = int(clock().timestamp() * 1000)
         row = {"tenant": tenant, "kms": wrapped.kms, "key": wrapped.key_id, "made_ms": made}
         connection.execute(insert(provider_keys).values(**row))
+
+
+def note_gone(connection: Connection, tenant: str, kms: str, done: Destruction) -> None:
+    """Remembers when a provider key of ours is, or will be, gone for good."""
+    final = int(done.final_at.timestamp() * 1000)
+    one = (provider_keys.c.tenant == tenant, provider_keys.c.kms == kms, provider_keys.c.key == done.key_id)
+    connection.execute(update(provider_keys).where(*one).values(final_ms=final))
 
 
 def we_made(connection: Connection, epoch: Epoch) -> bool:

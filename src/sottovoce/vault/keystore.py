@@ -26,7 +26,7 @@ from sottovoce.errors import KeyFrozen, KeyRefused, KeyShredded, KeyUnavailable,
 from sottovoce.kms.protocol import Destruction, KeyProvider
 from sottovoce.vault import key_tables as tables
 from sottovoce.vault.epochs import MAX_TTL, EpochKeys, milliseconds
-from sottovoce.vault.key_moves import KeyMover, we_made
+from sottovoce.vault.key_moves import KeyMover, note_gone, we_made
 from sottovoce.vault.key_tables import Epoch, EpochState, KeyRow, RecordingKeyState, Tombstone
 from sottovoce.vault.key_values import (
     EpochMove,
@@ -168,6 +168,8 @@ class KeyStore:
         destruction = self._epochs.destroy(old) if ours else None
         with self._writing() as connection:
             self._epochs.end(connection, old, EpochState.DESTROYED)
+            if destruction is not None:
+                note_gone(connection, self._tenant, old.kms, destruction)
         gone = self._forget_deleted()
         return EpochRoll(old=name, new=new.name, rewrapped=rewrapped, destruction=destruction, traces_gone=gone)
 

@@ -118,6 +118,18 @@ def test_an_old_backup_of_a_migrated_store_opens_nothing(opened, clock, tmp_path
         )
 
 
+def test_which_keys_were_ours_and_when_they_go_is_written_down(opened, clock):
+    """After a roll and after a rotation, for whoever must show it."""
+    store = opened(MemoryKeys(clock=clock, waiting=timedelta(days=7)))
+    store.get_or_create("r0")
+    store.roll_epoch("2026-11.0")
+    store.move_epochs()
+    with reading(store._engine) as connection:
+        rows = connection.execute(tables.provider_keys.select().order_by(tables.provider_keys.c.id)).all()
+    final = int((clock.now + timedelta(days=7)).timestamp() * 1000)
+    assert [(row.key, row.final_ms) for row in rows] == [("key-0", final), ("key-1", final), ("key-2", None)]
+
+
 def test_a_standing_key_is_never_destroyed(opened, clock):
     """Neither by rotating, nor by rolling, nor by moving away from it: it is somebody else's."""
     standing = MemoryKeys(clock=clock, key_per_epoch=False, kms="standing")
