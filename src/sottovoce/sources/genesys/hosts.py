@@ -79,10 +79,10 @@ class Hosts:
         """The address as a URL that may be fetched. Raises SourceRefused, never repeating the address."""
         try:
             url, other = httpx.URL(address), urlsplit(address)
-            port = other.port
+            host, port = url.host, other.port  # both are parsed when asked for, and may refuse then
         except (httpx.InvalidURL, ValueError, TypeError):
             raise SourceRefused("the source gave a media address that is none") from None
-        if (other.hostname or "") != url.host or not address.isascii() or url.userinfo or port != url.port:
+        if (other.hostname or "") != host or not address.isascii() or url.userinfo or port != url.port:
             raise SourceRefused("the source gave a media address that can be read in two ways")
         if url.scheme != "https" and not (self.plain_http and url.scheme == "http"):
             raise SourceRefused("the source gave a media address that is not https")
