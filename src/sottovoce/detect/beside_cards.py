@@ -27,6 +27,9 @@ MOST_BESIDE_S = 8.0
 GUESSED_BESIDE = 0.5
 GUESSED_AFTER = 0.55
 """Mean word probability below which a phrase beside a card number, or a turn after it, is taken to belong to it."""
+NOISY_BESIDE = 0.65
+NOISY_AFTER = 0.8
+"""The same on a noisy line, where digits are written as other words with some confidence."""
 
 
 def beside_cards(call: HeardCall, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -41,6 +44,7 @@ def _on(call: HeardCall, line: Line, cards: Sequence[Span]) -> Iterator[Finding]
     if not cards:
         return
     phrases = [p for turn in line.turns for p in line.phrases(turn)]
+    least = NOISY_AFTER if call.is_noisy(line.channel) else GUESSED_AFTER
     for card in cards:
         before = [p for p in reversed(phrases) if p.span.start < card.start]
         after = [p for p in phrases if p.span.end > card.end]
@@ -49,19 +53,20 @@ def _on(call: HeardCall, line: Line, cards: Sequence[Span]) -> Iterator[Finding]
         if call.role(line.channel) is not Role.AGENT:
             window = Span(card.end, card.end + call.samples(AFTER_CARD_S))
             for turn in line.turns_within(window):
-                if is_guessed(line, turn, below=GUESSED_AFTER):
+                if is_guessed(line, turn, below=least):
                     yield _finding(Entity.CREDIT_DEBIT_CVV, line, turn.span)
 
 
 def _adjoining(call: HeardCall, line: Line, phrases: Sequence[Turn], card: Span) -> Iterator[Turn]:
     """Guessed phrases in a row from the card number outward; the nearest comes first."""
     edge = card
+    least = NOISY_BESIDE if call.is_noisy(line.channel) else GUESSED_BESIDE
     for phrase in phrases:
         gap = max(phrase.span.start - edge.end, edge.start - phrase.span.end)
         whole = Span(min(card.start, phrase.span.start), max(card.end, phrase.span.end))
         if gap > call.samples(BESIDE_S) or whole.length - card.length > call.samples(MOST_BESIDE_S):
             return
-        if confidence(line, phrase) >= GUESSED_BESIDE:
+        if confidence(line, phrase) >= least:
             return
         edge = phrase.span
         yield phrase

@@ -35,6 +35,10 @@ class HeardCall:
         """Who speaks on the channel; BOTH where the sound does not say."""
         return self.sound.roles[channel] if channel < len(self.sound.roles) else Role.BOTH
 
+    def is_noisy(self, channel: int) -> bool:
+        """Whether the transcriber found the channel's line noisy."""
+        return any(c.noisy for c in self.transcript.channels if c.channel == channel)
+
     def samples(self, seconds: float) -> int:
         return round(seconds * self.transcript.rate)
 

@@ -28,12 +28,16 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelTranscript:
-    """What was said on one channel. `unheard` is audible speech that no words account for (SPEC 5.3)."""
+    """What was said on one channel. `unheard` is audible speech that no words account for (SPEC 5.3).
+
+    `noisy` where speech hardly stands out of the line's noise, so that even probable words may be wrong.
+    """
 
     channel: int
     segments: tuple[Segment, ...]
     speech: tuple[Span, ...]
     unheard: tuple[Span, ...] = ()
+    noisy: bool = False
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -55,7 +55,8 @@ class Accounted:
         if sorted(known) != list(range(sound.channels)) or heard.rate != sound.rate:
             raise HearingError("the transcript leaves a channel out", hint="the engine must hear every channel")
         channels = tuple(
-            self._accounted(known[k], sound=sound, clear=clear, language=heard.language) for k in sorted(known)
+            replace(self._accounted(known[k], sound=sound, clear=clear, language=heard.language), noisy=noisy[k])
+            for k in sorted(known)
         )
         _check_understood(channels, sound.rate, noisy=any(noisy))
         return replace(heard, channels=channels)
