@@ -144,7 +144,7 @@ class House:
     def keystore(self) -> KeyStore:
         return open_keystore(self)
 
-    @cached_property
+    @property
     def custodian(self) -> KeyCustodian:
         return KeyCustodian(self)
 

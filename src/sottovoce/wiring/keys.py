@@ -8,7 +8,7 @@ account numbers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ from sottovoce.kms.hygiene import Hardened, harden_process
 from sottovoce.kms.protocol import Capabilities, KeyProvider, KeyState, WrappedKey
 from sottovoce.kms.ring_file import KMS as LOCAL_FILE
 from sottovoce.ledger.entry import Action, Entry
+from sottovoce.ledger.ledger import Ledger
 from sottovoce.vault.context import epoch_context
 from sottovoce.vault.key_tables import EpochState, RecordingKeyState
 from sottovoce.vault.key_values import EpochRoll, EpochStatus, KeyMoves
@@ -45,8 +46,34 @@ def open_keystore(house: House) -> KeyStore:
         tenant=house.policy.tenant,
         provider=house.key_ring,
         clock=house.clock,
-        begun=lambda epoch: _begun(house, epoch),
+        begun=_Begun(ledger=house.ledger, clock=house.clock, actor=house.actor, policy=house.loaded.digest),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """Ledgers a new epoch. It knows no house, so that a house nobody holds any more lets go of its databases."""
+
+    ledger: Ledger
+    clock: Callable[[], datetime]
+    actor: str
+    policy: str
+
+    def __call__(self, epoch: EpochStatus) -> None:
+        """No epoch without its entry: the key store takes this failure for what it is, and begins none."""
+        entry = Entry(
+            at=self.clock(),
+            actor=self.actor,
+            action=Action.KEY_CREATED,
+            object=_object(epoch.name),
+            outcome="ok",
+            policy=self.policy,
+            facts=_of_key(epoch.kms, epoch.provider_key),
+        )
+        try:
+            self.ledger.record([entry])
+        except LedgerUnavailable as failure:
+            raise KeyUnavailable("no epoch begins that the ledger cannot tell of", hint=failure.hint) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,14 +266,6 @@ def _record(house: House, action: Action, name: str | None, outcome: str, facts:
         facts=facts,
     )
     house.ledger.record([entry])
-
-
-def _begun(house: House, epoch: EpochStatus) -> None:
-    """No epoch without its entry: the key store takes this failure for what it is, and begins none."""
-    try:
-        _record(house, Action.KEY_CREATED, epoch.name, "ok", _of_key(epoch.kms, epoch.provider_key))
-    except LedgerUnavailable as failure:
-        raise KeyUnavailable("no epoch begins that the ledger cannot tell of", hint=failure.hint) from None
 
 
 def _object(epoch: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from datetime import timedelta
 
 import pytest
@@ -145,3 +146,13 @@ def test_leaving_a_file_ring_rolls_its_epochs_also_when_it_was_interrupted(house
     assert house.custodian.migrate(ring).moved == ()
     assert len(house.keystore.epochs()) == 2
     assert ring.key_state(epoch.provider_key) is KeyState.DESTROYED
+
+
+def test_a_house_that_nobody_holds_lets_go_of_its_key_store(tmp_path, keys):
+    """Nothing in it leads back to the house: its databases are closed at once, and not whenever memory is swept."""
+    house = exchange(House(make_test_workspace(tmp_path / "v", count=1)), key_ring=keys)
+    assert house.keystore.get_or_create("r1")
+    assert house.custodian.due() == ()
+    gone = weakref.ref(house)
+    del house
+    assert gone() is None
