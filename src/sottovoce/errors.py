@@ -9,6 +9,7 @@
     │   └── MediaTooLarge        beyond the caps on seconds, channels, rate or bytes
     ├── ModelError               a model is missing or its digest is not the pinned one
     ├── HearingError             the transcriber failed
+    │   ├── NotUnderstood        it heard too little of the speech to find anything in it
     │   └── LanguageUnsupported  the transcriber does not know the language
     ├── DetectionError           a detector failed: nothing may be released on its word
     ├── RedactionError           a plan could not be applied exactly
@@ -123,6 +124,10 @@ class ModelError(SottovoceError):
 class HearingError(SottovoceError):
     code = "E_HEARING"
     exit_code = 6
+
+
+class NotUnderstood(HearingError):
+    code = "E_NOT_UNDERSTOOD"
 
 
 class LanguageUnsupported(HearingError):

@@ -7,21 +7,34 @@ earlier, and each channel's words change from one hearing to the other where tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
+
+import numpy as np
 
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
-from sottovoce.errors import HearingError
+from sottovoce.errors import HearingError, NotUnderstood
 from sottovoce.redact.ground import Cut, Ground
 from sottovoce.redact.protocol import Tape, Transcriber
-from sottovoce.redact.tiles import tiles
+from sottovoce.redact.tiles import Tile, tiles
 
 _LEAD_S: Final = 10.0
 _LATE_S: Final = 1.0
 """A last word may end a second late: transcribers pad the sound they hear."""
+_MOST_MISSED: Final = 0.45
+"""Of audible sound, as the transcriber's own bound for what it hears at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """One tile; `transcript` is None where no channel of it was understood."""
+
+    tile: Span
+    channels: tuple[ChannelTranscript, ...]
+    transcript: Transcript | None
 
 
 def hear(
@@ -29,19 +42,67 @@ def hear(
 ) -> Transcript:
     """All words, in samples of the recording. HearingError when a transcript is not that of its sound.
 
-    Where no language is given, the one of the first words that are heard is everybody's.
+    Where no language is given, the one of the first words that are heard is everybody's. A channel of a tile that was
+    not understood, such as music on hold, is unheard speech from end to end; NotUnderstood when that is most of what
+    can be heard, or there is one tile only.
     """
+    ends = [cut.at for cut in cuts]
     lead = round(_LEAD_S * ground.rate)
-    leads = [0, *(0 if cut.pauses else lead for cut in cuts[:-1])]
-    parts: list[tuple[Span, Transcript]] = []
-    for tile in tiles(tape, [cut.at for cut in cuts], leads=leads):
-        heard = transcriber.transcribe(tile.sound, language=language)
-        if not _belongs(heard, tile.sound):
-            raise HearingError("the transcript is not this sound's")
-        if language is None and any(c.words for c in heard.channels):
-            language = heard.language
-        parts.append((tile.span, heard))
-    return parts[0][1] if len(parts) == 1 else _joined(parts, ground)
+    parts: list[_Heard] = []
+    for tile in tiles(tape, ends, leads=[0, *(0 if cut.pauses else lead for cut in cuts[:-1])]):
+        heard = _heard(transcriber, tile, language, alone=len(ends) == 1)
+        if language is None and heard.transcript and any(c.words for c in heard.channels):
+            language = heard.transcript.language
+        parts.append(heard)
+    only = parts[0].transcript
+    if only and len(parts) == 1:
+        return only
+    _check_understood(parts, ground)
+    return _joined(parts, ground)
+
+
+def _heard(transcriber: Transcriber, tile: Tile, language: str | None, *, alone: bool) -> _Heard:
+    try:
+        heard = _transcribed(transcriber, tile.sound, language)
+    except NotUnderstood:
+        if alone:
+            raise
+        return _by_channel(transcriber, tile, language)
+    return _Heard(tile=tile.span, channels=heard.channels, transcript=heard)
+
+
+def _by_channel(transcriber: Transcriber, tile: Tile, language: str | None) -> _Heard:
+    """Each channel for itself, because one that plays music says nothing of the others."""
+    channels: list[ChannelTranscript] = []
+    understood: Transcript | None = None
+    for number, role in enumerate(tile.sound.roles):
+        sound = Sound(samples=tile.sound.samples[number : number + 1], rate=tile.sound.rate, roles=(role,))
+        try:
+            understood = _transcribed(transcriber, sound, language)
+            channels.append(replace(understood.channels[0], channel=number))
+        except NotUnderstood:
+            everything = (Span(0, sound.frames),)
+            channels.append(ChannelTranscript(channel=number, segments=(), speech=everything, unheard=everything))
+    return _Heard(tile=tile.span, channels=tuple(channels), transcript=understood)
+
+
+def _transcribed(transcriber: Transcriber, sound: Sound, language: str | None) -> Transcript:
+    heard = transcriber.transcribe(sound, language=language)
+    if not _belongs(heard, sound):
+        raise HearingError("the transcript is not this sound's")
+    return heard
+
+
+def _check_understood(parts: Sequence[_Heard], ground: Ground) -> None:
+    """NotUnderstood when more of the audible sound lies in what was not understood than in what was."""
+    audible = ~ground.quiet
+    missed = np.zeros_like(audible)
+    for part in parts:
+        for channel in part.channels:
+            if channel.unheard == (Span(0, part.tile.length),):
+                missed[channel.channel, part.tile.start // ground.frame : part.tile.end // ground.frame] = True
+    if int(np.count_nonzero(audible & missed)) > _MOST_MISSED * int(np.count_nonzero(audible)):
+        raise NotUnderstood("too little of the recording was understood")
 
 
 def unanswered_s(heard: Transcript, ground: Ground) -> float:
@@ -58,11 +119,13 @@ def _belongs(heard: Transcript, sound: Sound) -> bool:
     return heard.rate == sound.rate and channels == list(range(sound.channels)) and not late
 
 
-def _joined(parts: Sequence[tuple[Span, Transcript]], ground: Ground) -> Transcript:
-    last = parts[-1][1]
-    spoken = [t for _, t in parts if any(c.words for c in t.channels)]
-    first = spoken[0] if spoken else last
-    if any((t.engine, t.model_digest) != (first.engine, first.model_digest) for _, t in parts):
+def _joined(parts: Sequence[_Heard], ground: Ground) -> Transcript:
+    heard = [part.transcript for part in parts if part.transcript]
+    if not heard:
+        raise NotUnderstood("nothing of the recording was understood")
+    spoken = [t for t in heard if any(c.words for c in t.channels)]
+    first = (spoken or heard)[0]
+    if any((t.engine, t.model_digest) != (first.engine, first.model_digest) for t in heard):
         raise HearingError("the recording was heard by two engines")
     if any(t.language != first.language for t in spoken):
         raise HearingError("the recording was heard in two languages")
@@ -70,18 +133,19 @@ def _joined(parts: Sequence[tuple[Span, Transcript]], ground: Ground) -> Transcr
     return replace(first, channels=tuple(channels))
 
 
-def _channel(parts: Sequence[tuple[Span, Transcript]], channel: int, ground: Ground) -> ChannelTranscript:
+def _channel(parts: Sequence[_Heard], channel: int, ground: Ground) -> ChannelTranscript:
     """Each tile's own share of a channel, between the places where it meets its neighbours."""
     meets = [
         ground.calmest(channel, Span(b.start, a.end)) if b.start < a.end else a.end
-        for (a, _), (b, _) in pairwise(parts)
+        for a, b in pairwise(part.tile for part in parts)
     ]
     edges = [0, *meets, ground.frames + round(_LATE_S * ground.rate)]
     segments: list[Segment] = []
     speech: list[Span] = []
     unheard: list[Span] = []
-    for (tile, heard), (start, end) in zip(parts, pairwise(edges), strict=True):
-        (line,) = (c for c in heard.channels if c.channel == channel)
+    for part, (start, end) in zip(parts, pairwise(edges), strict=True):
+        tile = part.tile
+        (line,) = (c for c in part.channels if c.channel == channel)
         share = Span(start, end)
         segments += [s for segment in line.segments if (s := _segment(segment, tile.start, share)) is not None]
         speech += [p for span in line.speech if (p := _part(span, tile.start, share)).length]

@@ -17,7 +17,7 @@ import numpy as np
 from sottovoce.domain.sound import Sound
 from sottovoce.domain.spans import Span, covered
 from sottovoce.domain.transcript import ChannelTranscript, Segment, Transcript, Word
-from sottovoce.errors import HearingError
+from sottovoce.errors import HearingError, NotUnderstood
 from sottovoce.speech.account import confidence, gaps, stretched, understood
 from sottovoce.speech.activity import active_spans, is_noisy
 from sottovoce.speech.denoise import denoised
@@ -113,6 +113,6 @@ def _check_understood(channels: tuple[ChannelTranscript, ...], rate: int, *, noi
         return
     least = _UNDERSTOOD_IN_NOISE if noisy else _UNDERSTOOD
     if understood(channels) < least or (noisy and confidence(channels) < _CONFIDENT_IN_NOISE):
-        raise HearingError(
+        raise NotUnderstood(
             "too little of the speech was understood", hint="the recording may be in another language, or no speech"
         )

@@ -17,7 +17,7 @@ from sottovoce.domain.finding import Fill, Finding
 from sottovoce.domain.outcome import Passed, Reason, Withheld
 from sottovoce.domain.sound import MediaFormat, Role, Sound
 from sottovoce.domain.spans import Span
-from sottovoce.errors import DetectionError, HearingError, RedactionError, UnreadableMedia
+from sottovoce.errors import DetectionError, HearingError, NotUnderstood, RedactionError, UnreadableMedia
 from sottovoce.policy.model import Redaction
 from sottovoce.redact.ground import ground_of, survey
 from sottovoce.redact.hearing import hear
@@ -373,3 +373,54 @@ def test_nothing_is_written_before_it_was_listened_to(tmp_path):
     assert ear.rounds > 2
     draft.drop()
     assert list(tmp_path.iterdir()) == []
+
+
+class MusicIsNotUnderstood(BurstTranscriber):
+    """Refuses any sound with a second of it that never pauses, on any channel."""
+
+    def transcribe(self, sound, *, language):
+        seconds = sound.samples[:, : sound.frames // RATE * RATE].reshape(sound.channels, -1, RATE)
+        if (np.mean(np.abs(seconds) > 0.01, axis=2) > 0.9).any():
+            raise NotUnderstood("")
+        return super().transcribe(sound, language=language)
+
+
+def on_hold(*, until_s: float) -> Sound:
+    """The long call with music on the agent's channel from second 11 on."""
+    sound = long_call(seconds=80)
+    samples = sound.samples.copy()
+    start, end = round(11 * RATE), round(until_s * RATE)
+    samples[0, start:end] = 0.1 * np.sin(2 * np.pi * 440 * np.arange(end - start) / RATE)
+    return Sound(samples=samples, rate=RATE, roles=CALL)
+
+
+def test_music_on_hold_goes_and_the_call_stays():
+    """A stretch that was not understood is unheard on the channel that plays it, and words on the other."""
+    sound = on_hold(until_s=15)
+    answer = redactor(tiled=True, transcriber=MusicIsNotUnderstood()).treat(sound, rules(), language=None)
+    assert isinstance(answer, Passed), answer
+    assert not answer.value.sound.samples[0, 11 * RATE : 15 * RATE].any()
+    assert "weather" in [w.text.reveal() for w in answer.value.transcript.channels[1].words]
+    labels = {(p.channel, p.label.rsplit("_", 1)[0]) for p in answer.value.plan.spans}
+    assert labels >= {(0, "UNHEARD_SPEECH"), (1, "CREDIT_DEBIT_NUMBER")}
+
+
+def test_a_recording_that_is_mostly_not_understood_is_withheld():
+    """Another language, or an hour of music, is no call with a little music in it."""
+    answer = redactor(tiled=True, transcriber=MusicIsNotUnderstood()).treat(on_hold(until_s=79), rules(), language="en")
+    assert isinstance(answer, Withheld)
+    assert answer.reason is Reason.HEARING_FAILED
+    assert answer.evidence == {"code": "E_NOT_UNDERSTOOD"}
+
+
+def test_a_recording_of_which_nothing_is_understood_is_withheld():
+    """Also where nobody can say what is audible in it."""
+
+    class Deaf(BurstTranscriber):
+        def transcribe(self, sound, *, language):
+            raise NotUnderstood("")
+
+    for sound in (long_call(), spoken([], [], seconds=40)):
+        answer = redactor(tiled=True, transcriber=Deaf()).treat(sound, rules(), language="en")
+        assert isinstance(answer, Withheld)
+        assert answer.evidence == {"code": "E_NOT_UNDERSTOOD"}
