@@ -149,11 +149,11 @@ def spoil(sound: np.ndarray, speech: Speech) -> np.ndarray:
     if rng.random() < 0.7:
         sound = line(sound, rng)
     loud = np.sqrt(np.mean(np.square(sound[np.abs(sound) > 0.01]))) if np.any(np.abs(sound) > 0.01) else 0.05
-    if rng.random() < 0.8:
+    if rng.random() < 0.75:
         hiss = rng.normal(0, 1, LENGTH)
-        if rng.random() < 0.5:
+        if rng.random() < 0.6:
             hiss = signal.lfilter([1], [1, -rng.uniform(0.3, 0.97)], hiss)
-        sound = sound + hiss / hiss.std() * loud * 10 ** (-rng.uniform(-3, 40) / 20)
+        sound = sound + hiss / hiss.std() * loud * 10 ** (-rng.uniform(8, 45) / 20)
     if rng.random() < 0.12:
         talk, _ = speech.whole(speech.recorded)
         sound = sound + talk[:LENGTH] * 10 ** (-rng.uniform(12, 30) / 20)
