@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def test_two_clips_are_sent_sealed_and_withdrawn(program, root, tmp_path):
     assert list((root / "inbox" / "in").rglob("*.svup")) == []
     states = {each["state"] for each in program("inbox", "list", "-w", root, "--json").json}
     assert states == {"destroyed"}
+    assert "destroyed" in program("submit", *way, "--receipts").out
     receipts = program("submit", *way, "--receipts", "--json").json
     assert [each["state"] for each in receipts] == ["destroyed", "destroyed"]
     house = House(Workspace(root), actor="test")
@@ -123,7 +125,14 @@ def test_what_fails_is_named_and_the_others_go(program, root, tmp_path):
 
 def test_revoking_and_rotating_are_told(program, root, tmp_path):
     """Who there is, how they stand; a new key, and that the inbox is to be published again."""
-    contributor, _ = sending(program, root, tmp_path)
+    contributor = re.search(r"contributor +(c-[a-z]+)", program("contributor", "add", "-w", root).out)[1]
+    given = program("contributor", "credential", contributor, "-w", root, "-o", tmp_path / "cred.json")
+    assert "whoever holds it may send in their name" in given.out
+    assert (tmp_path / "cred.json").stat().st_mode & 0o777 == 0o600
+    assert re.search(r"pin +[0-9a-f]{64}", program("inbox", "publish", "-w", root, "-o", tmp_path / "i.json").out)
+    assert program("contributor", "list", "-w", root, "--json").json[0]["credentials"] == 1
+    assert program("inbox", "rotate", "-w", root, "--json").json["keys_destroyed"] == 0
+    assert program("contributor", "revoke", contributor, "-w", root, "--json").code == 0
     assert program("contributor", "revoke", contributor, "-w", root).code == 0
     (row,) = program("contributor", "list", "-w", root, "--json").json
     assert (row["standing"], row["credentials"]) == ("revoked", 0)

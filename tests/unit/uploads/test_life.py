@@ -117,6 +117,7 @@ def test_keys_rotate_with_an_overlap_and_end(tmp_path: Path) -> None:
     one = sender(house, tmp_path / "home")
     send(one, tmp_path, 1)
     old = house.uploads.keys.current("voices").fingerprint
+    now[0] += timedelta(seconds=1)
     new = house.uploads.inbox().rotate().fingerprint
     assert new != old
     send(one, tmp_path, 2)
