@@ -68,11 +68,7 @@ class DurableFiles:
     def finish(self, *, named: bool) -> None:
         """Waits for every flush; then each file has its name, or none is left."""
         try:
-            if self._written is not None:
-                _flush(self._written)
-            self._flushers.shutdown()
-            for flush in self._flushes if named else ():
-                flush.result()
+            self._wait(flushed=named)
             for part, path in self._parts.items() if named else ():
                 part.replace(path)
         finally:
@@ -80,6 +76,16 @@ class DurableFiles:
                 part.unlink(missing_ok=True)
         if named:
             sync_folders({path.parent for path in self._parts.values()})
+
+    def _wait(self, *, flushed: bool) -> None:
+        """No file is open afterwards. OSError when one that was to be flushed was not."""
+        try:
+            if self._written is not None:
+                (_flush if flushed else os.close)(self._written)
+        finally:
+            self._flushers.shutdown()
+        for flush in self._flushes if flushed else ():
+            flush.result()
 
 
 @contextmanager

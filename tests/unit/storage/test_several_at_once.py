@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,28 @@ def test_several_are_kept_and_each_is_read_back():
     assert store.get("e") == b"e"
     with pytest.raises(StorageError, match="did not keep"):
         keep_all(LyingStore(inner=store, lie=lambda data: None if data == b"g" else data), puts("f", "g"))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_flush_that_fails_leaves_none_of_them(store, tmp_path, monkeypatch, failing):
+    """Whichever of them it is, and however late: what cannot survive a power cut was not kept."""
+    flushed = []
+
+    def fsync(handle: int) -> None:
+        flushed.append(handle)
+        if len(flushed) == failing:
+            raise OSError(5, "I/O error")
+
+    def keep_three():
+        with store.writing() as begin:
+            for name in ("a/1", "a/2", "a/3"):
+                with begin(name) as write:
+                    write(memoryview(b"x"))
+
+    (tmp_path / "objects" / "a").mkdir()
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr("sottovoce.durable.os.fsync", fsync)
+    with pytest.raises(StorageError, match="failed"):
+        keep_three()
+    assert files(tmp_path) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
