@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sottovoce.errors import EntryRefused, LedgerUnavailable, SottovoceError
+from sottovoce.ledger import batch
 from sottovoce.ledger.batch import GroupCommit
 from sottovoce.ledger.cadence import Cadence
 from sottovoce.ledger.entry import Entry
@@ -215,3 +216,41 @@ def test_entries_keep_their_order_where_the_clock_goes_back(ledger: Ledger, an_e
     times = [entry.at for _, entry in ledger.entries()]
     assert times == sorted(times, reverse=True)
     assert ledger.verify().found is Found.OK
+
+
+class Impatient(threading.Event):
+    """Somebody presses Ctrl-C the moment it is their turn."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        super().wait(timeout)
+        raise KeyboardInterrupt
+
+
+def test_one_who_is_interrupted_while_waiting_holds_up_nobody(
+    an_entry: AnEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gives up before being committed is withdrawn, and a lead that just reached them goes on to the next."""
+    book = Book()
+    group = GroupCommit(record=book.record, most=1)
+    book.hold.clear()
+
+    def waiting(entries: Sequence[Entry]) -> batch._Waiting:
+        made = honest(entries)
+        made.woken = Impatient() if entries[0].actor == "impatient" else made.woken
+        return made
+
+    honest = batch._Waiting
+    monkeypatch.setattr(batch, "_Waiting", waiting)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(outcome, group, [an_entry()])
+        book.started.wait(5)
+        second = pool.submit(outcome, group, [an_entry(actor="impatient")])
+        while not group._gathered:
+            time.sleep(0.001)
+        third = pool.submit(outcome, group, [an_entry()])
+        while len(group._gathered) < 2:
+            time.sleep(0.001)
+        book.hold.set()
+        assert (first.result(5), second.result(5), third.result(5)) == ((0,), KeyboardInterrupt, (1,))
+    assert group.record([an_entry()]) == (2,)
+    assert [entry.actor for entry in book.entries] == ["svc-worker"] * 3
