@@ -221,3 +221,22 @@ def test_a_workspace_begins_on_a_key_service(program, tmp_path, service):
     again = program("init", "-w", tmp_path / "v", "--policy", policy, "--generate-passphrase")
     assert again.code == 4
     assert "key service" in again.err
+
+
+def test_status_tells_what_is_elsewhere_from_what_is_not_known(program, workspace, service):
+    """Before a migration the epoch is under another provider; a key nobody knows is said to be that; an outage is
+    an error of its own."""
+    on_transit(workspace, service)
+
+    def there() -> str:
+        return program("keys", "status", "-w", workspace, "--json").json["epochs"][-1]["provider_key"]
+
+    assert there() == "under another provider"
+    assert program("keys", "migrate", "--passphrase", "file:passphrase", "-w", workspace).code == 0
+    assert there() == "active"
+    service.sealed = True
+    said = program("keys", "status", "-w", workspace)
+    assert (said.code, "E_KEY_UNAVAILABLE" in said.err) == (7, True)
+    service.sealed = False
+    service._keys.clear()
+    assert there() == "not known there"

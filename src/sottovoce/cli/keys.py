@@ -52,7 +52,7 @@ def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     table(
         "Epochs",
         ("epoch", "state", "provider", "its key there", "recordings", "since", "until"),
-        [tuple(_epoch(one).values()) for one in standing.epochs],
+        [tuple(_epoch(one, able.kms).values()) for one in standing.epochs],
     )
 
 
@@ -212,17 +212,18 @@ def _standing(standing: KeyStanding) -> dict[str, Any]:
         "destroyed_after_days": able.destroyed_after.days,
         "key_per_epoch": able.key_per_epoch,
         "recordings": {state.value: count for state, count in standing.recordings.items()},
-        "epochs": [_epoch(one) for one in standing.epochs],
+        "epochs": [_epoch(one, able.kms) for one in standing.epochs],
     }
 
 
-def _epoch(one: EpochStanding) -> dict[str, Any]:
+def _epoch(one: EpochStanding, kms: str) -> dict[str, Any]:
     epoch = one.epoch
+    unknown = "not known there" if epoch.kms == kms else "under another provider"
     return {
         "epoch": epoch.name,
         "state": epoch.state.value,
         "provider": epoch.kms,
-        "provider_key": one.provider_state.value if one.provider_state else "under another provider",
+        "provider_key": one.provider_state.value if one.provider_state else unknown,
         "recordings": epoch.recordings,
         "since": _day(epoch.created_ms),
         "until": _day(epoch.ended_ms) if epoch.state is EpochState.DESTROYED else "",
