@@ -30,6 +30,7 @@ WRITER_LOCK = int.from_bytes(b"svledger")
 """PostgreSQL's advisory lock of the one writer; a sequence would leave gaps (SECURITY.md 3.3)."""
 
 _CHUNK = 10_000
+_NEWEST = select(func.max(ledger_leaves.c.seq))
 
 Row = tuple[int, bytes, bytes]
 """Number, entry, stored leaf hash."""
@@ -51,7 +52,7 @@ def lock_tree(connection: Connection) -> None:
 
 def tree_size(connection: Connection) -> int:
     """How many leaves there are."""
-    last = connection.execute(select(func.max(ledger_leaves.c.seq))).scalar()
+    last = connection.execute(_NEWEST).scalar()
     return 0 if last is None else int(last) + 1
 
 
