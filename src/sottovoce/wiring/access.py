@@ -51,17 +51,16 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE: Final = "SOTTOVOCE_TOKEN"  # noqa: S105 - the name of a variable
 MACHINE: Final = "machine"
 
-LOOKING: Final = frozenset(
+FOUNDING: Final = frozenset(
     {
-        Operation.PIPELINE_PLAN,
-        Operation.CORPUS_LIST,
-        Operation.CORPUS_VERIFY,
-        Operation.LEDGER_READ,
-        Operation.LINEAGE_READ,
         Operation.ACCESS_READ,
+        Operation.ACCESS_MANAGE,
+        Operation.ACCESS_REVIEW,
+        Operation.GRANT_ISSUE,
+        Operation.BROKER_SERVE,
     }
 )
-"""What changes nothing: a workspace that knows nobody stays as it is."""
+"""What writes the owner down in a workspace that knows nobody; the rest is done in its name all the same."""
 
 
 class AccessHouse(Protocol):
@@ -247,7 +246,7 @@ class AccessDesk:
 
     def require(self, operation: Operation) -> Principal:
         """Whoever runs this process, if it may. A refusal is in the ledger. Raises AccessRefused, AccessSuspended."""
-        me = self.me(founding=operation not in LOOKING)
+        me = self.me(founding=operation in FOUNDING)
         if me.state is State.SUSPENDED:
             self.unsigned = True
             self.principals.refused(me.id, operation, why="SUSPENDED")
