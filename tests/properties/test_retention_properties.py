@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sottovoce.custody.duties import ARTICLES, KEEPS_ORIGINAL, LEAST_YEARS, LEGAL_HOLD, SCHEDULE, Duty, years_after
@@ -143,6 +143,7 @@ def test_a_plan_says_why_and_its_dates_are_in_order(artefacts: list[Artefact], r
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.integers(0, 100))
+@example(datetime(2024, 2, 29, tzinfo=UTC), 5)
 def test_years_are_calendar_years(at: datetime, years: int) -> None:
     """The same day of the year, or 28 February; never beyond the calendar."""
     later = years_after(at, years)
