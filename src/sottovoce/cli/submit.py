@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,14 @@ from sottovoce.cli.output import AsJson, answer, bar, complain, facts, say, tabl
 from sottovoce.errors import CredentialInvalid, SottovoceError, UploadError
 from sottovoce.uploads.credential import read_credential
 from sottovoce.uploads.deliver import open_dropbox
+from sottovoce.uploads.details import DEVICES
 from sottovoce.uploads.outbox import Outbox, Sent, default_home
 from sottovoce.uploads.published import PublishedInbox
 from sottovoce.uploads.submit import Statement, Submitter, collect_receipts
 
 HOME_VARIABLE = "SOTTOVOCE_UPLOADS"
+Device = StrEnum("Device", {name: name for name in sorted(DEVICES)})  # type: ignore[misc]
+"""What Typer offers; nothing finer leaves the contributor's machine."""
 
 
 def submit(
@@ -30,7 +34,7 @@ def submit(
     ] = None,
     agree: Annotated[bool, typer.Option("--agree", help="I agree to the inbox's wording, which I have read.")] = False,
     language: Annotated[str | None, typer.Option(help="What is spoken, such as en-US.")] = None,
-    device: Annotated[str | None, typer.Option(help="What it was recorded with.")] = None,
+    device: Annotated[Device | None, typer.Option(help="What it was recorded with.")] = None,
     reference: Annotated[str | None, typer.Option(help="A note of your own; the inbox keeps it nowhere.")] = None,
     pin: Annotated[str | None, typer.Option(help="The inbox's pin, as its keeper told you.")] = None,
     home: Annotated[
@@ -49,7 +53,9 @@ def submit(
         raise typer.BadParameter("name files to send and your --credential, or ask for --receipts")
     _agreed(described, agree=agree)
     submitter = _submitter(described, credential, outbox)
-    said = Statement(agreed_on=_now().date(), language=language, device=device, reference=reference)
+    said = Statement(
+        agreed_on=_now().date(), language=language, device=device.value if device else None, reference=reference
+    )
     sent, failed = _send(submitter, files, said, quiet=as_json)
     if as_json:
         answer({"sent": [_described(each, now) for each, now in sent], "failed": failed})

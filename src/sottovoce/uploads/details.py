@@ -23,6 +23,8 @@ from sottovoce.uploads.envelope import Address
 from sottovoce.uploads.refusals import Refusal, refused
 
 VERSION: Final = 1
+DEVICES: Final = frozenset({"phone", "headset", "laptop", "microphone", "other"})
+"""A device by its class: what somebody calls theirs may name them."""
 _TEXT: Final = 200
 _NAME: Final = 255
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
@@ -52,7 +54,8 @@ class Details:
     consent: Consent
     submitted_at: datetime
     language: str | None
-    device: str | None = field(repr=False)
+    device: str | None
+    """One of DEVICES."""
     reference: str | None = field(repr=False)
     """The contributor's own, for their own use; it is kept nowhere."""
     credential: str
@@ -114,6 +117,8 @@ def _details(value: object) -> Details:
         raise ValueError("not of this version")
     if language is not None and not _LANGUAGE.fullmatch(language):
         raise ValueError("not a language")
+    if body["device"] is not None and body["device"] not in DEVICES:
+        raise ValueError("not a class of devices")
     return Details(
         media=_matching(_HEX, body, "media"),
         media_bytes=_count(body, "media_bytes"),

@@ -33,7 +33,7 @@ class Statement:
 
     agreed_on: date
     language: str | None = None
-    device: str | None = field(default=None, repr=False)
+    device: str | None = None
     reference: str | None = field(default=None, repr=False)
 
 

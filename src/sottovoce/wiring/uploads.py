@@ -111,9 +111,19 @@ class Inbox:
         return self.intake.open(location, stamp).media
 
     def publish(self) -> bytes:
-        """`inbox.json`, signed; its wording counts from now on."""
+        """`inbox.json`, signed; its wording counts from now on. PolicyError for other words under an old version."""
         house, settings, now = self._house, self.settings, self._house.clock()
         digest = wording_digest(settings.wording)
+        known = {
+            words
+            for version, words in self._uploads.received.wordings(self.name)
+            if version == settings.wording_version
+        }
+        if known - {digest}:
+            raise PolicyError(
+                f"wording {settings.wording_version} was published with other words",
+                hint="give the new words a version of their own, in the inbox and under consent.wordings",
+            )
         facts = {"inbox": self.name, "wording": digest}
         entry = Entry(at=now, actor=house.actor, action=Action.INBOX_PUBLISHED, facts=facts)
         self._uploads.received.publish_wording(self.name, settings.wording_version, digest, at=now, entries=[entry])

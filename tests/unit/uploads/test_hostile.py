@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.testing.house import settle_all
 from sottovoce.testing.uploads import Sender, clip, inbox_house, sender
 from sottovoce.uploads.details import Consent, Details, signing_message, wording_digest, write_details
 from sottovoce.uploads.envelope import HEADER_BYTES, Address, Contents, enclose
@@ -141,7 +142,8 @@ def test_a_good_one_is_accepted(scene: Scene) -> None:
         (lambda s: s.upload(name="../../etc/passwd"), Refusal.NAME_UNSAFE),
         (lambda s: s.upload(name="C:\\x.wav"), Refusal.NAME_UNSAFE),
         (lambda s: s.upload(name=".."), Refusal.NAME_UNSAFE),
-        (lambda s: s.upload(device="x" * 201), Refusal.DETAILS_INVALID),
+        (lambda s: s.upload(reference="x" * 201), Refusal.DETAILS_INVALID),
+        (lambda s: s.upload(device="Robin's phone"), Refusal.DETAILS_INVALID),
         (lambda s: s.upload(language="not a language"), Refusal.DETAILS_INVALID),
         (lambda s: s.upload(credential="k-nobody"), Refusal.CREDENTIAL_UNKNOWN),
         (lambda s: s.upload(consent=_consent(agreed=False)), Refusal.CONSENT_MISSING),
@@ -242,10 +244,11 @@ def test_a_bad_one_keeps_none_of_the_others(scene: Scene) -> None:
 
 
 def test_nothing_of_an_upload_is_in_the_clear_in_the_database(scene: Scene) -> None:
-    """File names, devices, references and words stay inside the ciphertext."""
-    planted = {"name": "planted-name.wav", "device": "planted-device", "reference": "planted-reference"}
+    """File names and references stay inside the ciphertext, also once the recording is known."""
+    planted = {"name": "planted-name.wav", "reference": "planted-reference"}
     scene.put(scene.upload(**planted))
     assert scene.outcome() == ["accepted"]
+    assert settle_all(scene.house)
     everywhere = b"".join(path.read_bytes() for path in scene.root.parent.glob("*.sqlite*"))
     stored = b"".join(path.read_bytes() for path in scene.root.rglob("*") if path.is_file())
     for words in planted.values():

@@ -21,9 +21,11 @@ from sottovoce.errors import (
 )
 from sottovoce.ledger.entry import Action
 from sottovoce.ledger.verifier import Found
+from sottovoce.storage.browse import Place
 from sottovoce.testing.house import carry_all, settle_all
 from sottovoce.testing.uploads import Sender, clip, inbox_house, sender
 from sottovoce.uploads.disposal import RAW
+from sottovoce.uploads.doors import DROP_MODE, open_door
 from sottovoce.uploads.received import State
 from sottovoce.uploads.refusals import Refusal
 from sottovoce.vault.vault import Vault
@@ -271,6 +273,26 @@ def test_an_inbox_that_is_not_there_is_a_policy_error(house: House) -> None:
     with pytest.raises(PolicyError) as wrong:
         house.uploads.inbox("other")
     assert "voices" in wrong.value.hint
+
+
+def test_words_keep_their_version(house: House) -> None:
+    """Other words are another version: what somebody agreed to can be told for ever. Spaces do not matter."""
+    inbox = house.uploads.inbox()
+    inbox.publish()
+    inbox.settings = inbox.settings.model_copy(update={"wording": f" {inbox.settings.wording}\n "})
+    inbox.publish()
+    inbox.settings = inbox.settings.model_copy(update={"wording": "Other words."})
+    with pytest.raises(PolicyError, match="other words"):
+        inbox.publish()
+
+
+def test_a_drop_folder_is_written_by_its_group_and_read_by_its_owner(house: House, tmp_path: Path) -> None:
+    """A contributor's folder can be neither listed nor read by those who may write to it."""
+    one = sender(house, tmp_path / "home")
+    folder = tmp_path / "w" / "inbox" / one.credential.prefix
+    assert folder.stat().st_mode & 0o777 == DROP_MODE
+    with pytest.raises(PolicyError):
+        open_door(Place(url="ftp://x/y"), base=tmp_path)
 
 
 def test_the_same_file_from_two_homes_is_sealed_once(house: House, tmp_path: Path) -> None:
