@@ -19,8 +19,8 @@ from sottovoce.vault.seal import CHUNK_BYTES, sealed_size
 PIECE_BYTES: Final = 16 * CHUNK_BYTES
 """Two of them, sealed, stay in a core's second-level cache."""
 
-_BESIDE: Final = 4 * PIECE_BYTES
-"""From here on a second thread saves more than it costs."""
+_BESIDE: Final = 32 * PIECE_BYTES
+"""From here on a second thread saves more than handing over to it costs, also where every core is busy."""
 
 Write = Callable[[memoryview], object]
 

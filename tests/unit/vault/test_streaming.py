@@ -13,7 +13,7 @@ from sottovoce.vault.seal import CHUNK_BYTES, open_sealed, sealed_size
 from sottovoce.vault.streaming import PIECE_BYTES, StreamSealer
 
 KEY, CONTEXT = Confidential(bytes(range(32))), b"context"
-SIZES = (0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 4 * PIECE_BYTES, 2_000_003)
+SIZES = (0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 4 * PIECE_BYTES, 9_000_003)
 
 
 def test_what_is_streamed_opens_and_is_hashed():
