@@ -139,6 +139,15 @@ def world(_migrated: Path, tmp_path: Path) -> Iterator[World]:
     engine.dispose()
 
 
+@pytest.fixture
+def elsewhere(postgres: str, tmp_path: Path) -> Iterator[World]:
+    """The same over PostgreSQL."""
+    engine = open_engine(postgres, base=tmp_path)
+    upgrade(engine)
+    yield World(engine=engine, folder=tmp_path)
+    engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def _released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recordings sealed and released as corpus/v1: four samples."""
