@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,8 @@ from sottovoce.kms.gcp import GcpKms
 from sottovoce.kms.hsm import Pkcs11Token
 from sottovoce.kms.protocol import KeyProvider, KeyState
 from sottovoce.kms.transit import Transit, by_token
+from sottovoce.policy.load import load_policy
+from sottovoce.settings import Workspace
 from sottovoce.testing.keys import MemoryKeys
 from sottovoce.testing.kms_aws import REGION, StrictKms
 from sottovoce.testing.kms_azure import AnyToken, AzureServer
@@ -31,14 +34,18 @@ from sottovoce.testing.kms_softhsm import PIN
 from sottovoce.testing.kms_transit import ROOT_TOKEN, TransitServer
 from sottovoce.vault.key_tables import RecordingKeyState
 from sottovoce.vault.keystore import KeyStore
+from sottovoce.wiring.key_providers import open_provider
 
 CONTEXT = {"app": "sottovoce", "tenant": "acme", "epoch": "2026-11.0"}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ANY = Confidential("any")
 
 
+LIVE = os.environ.get("SOTTOVOCE_LIVE_KEYS", "")
+
+
 def clock() -> datetime:
-    return NOW
+    return datetime.now(UTC) if LIVE else NOW
 
 
 class Made:
@@ -97,8 +104,26 @@ class Made:
         provider._rsa_bits = 2048
         return provider
 
+    def live(self) -> KeyProvider:
+        """The provider of a policy of your own: a real service, asked only where SOTTOVOCE_LIVE_KEYS names one."""
+        policy = load_policy(Path(LIVE)).policy
+        return open_provider(
+            policy.keys, workspace=Workspace(Path(LIVE).parent), environment=policy.environment, clock=clock
+        )
 
-HONEST = ["file", "memory", "waiting", "aws", "hsm", "transit", "gcp", "azure", "azure_hsm"]
+
+HONEST = [
+    "file",
+    "memory",
+    "waiting",
+    "aws",
+    "hsm",
+    "transit",
+    "gcp",
+    "azure",
+    "azure_hsm",
+    *(["live"] if LIVE else []),
+]
 LENIENT = ["moto"]
 
 
@@ -228,7 +253,7 @@ def test_a_destroyed_key_is_dead_at_once_and_for_good(honest, key):
     wrapped = honest.wrap(key, CONTEXT, key_id=key_id)
     first, second = honest.schedule_destroy(key_id), honest.schedule_destroy(key_id)
     assert first == second
-    assert first.final_at == NOW + honest.capabilities.destroyed_after
+    assert abs(first.final_at - clock() - honest.capabilities.destroyed_after) <= timedelta(hours=1 if LIVE else 0)
     expected = KeyState.PENDING if honest.capabilities.destroyed_after else KeyState.DESTROYED
     assert honest.key_state(key_id) is first.state is expected
     for use in (
@@ -300,7 +325,7 @@ def test_after_an_epoch_roll_a_restored_backup_opens_nothing(opened, tmp_path):
 
     store = opened()
     store.shred("r1")
-    assert store.roll_epoch("2026-11.0").destruction is not None
+    assert store.roll_epoch(store.epochs()[0].name).destruction is not None
     assert store.unwrap("r2").key == keys["r2"]
     store.close()
 
