@@ -9,6 +9,8 @@ it heard again, as it does with all speech without words.
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -28,8 +30,12 @@ from sottovoce.speech.resample import WHISPER_RATE, resample
 ENGINE: Final = "faster-whisper"
 _REPEATING: Final = 2.4
 """OpenAI's own bound on the compression ratio of text that repeats itself."""
+_CERTAIN: Final = 0.8
 _SURE: Final = 0.5
-"""Below it a detected language is a guess."""
+"""Mean probability below which a detected language is a guess. A first window that says it with less than _CERTAIN
+may hold little but a greeting or digits, so further ones are asked."""
+_ASKED: Final = 2
+"""Windows of each channel that are asked at most."""
 
 
 class WhisperTranscriber:
@@ -79,17 +85,22 @@ class WhisperEngine:
         return code
 
     def _detected(self, sound: Sound) -> str:
-        """The only language of an English model, else the likeliest of the first speech."""
+        """The only language of an English model, else the one that is likeliest over some of the speech."""
         if not self._model.model.is_multilingual:
             return str(self._model.supported_languages[0])
-        for samples in sound.samples:
-            for window in pack(active_spans(samples, sound.rate), rate=sound.rate, frames=sound.frames)[:1]:
-                cut = resample(window.cut(samples)[np.newaxis], from_rate=sound.rate, to_rate=WHISPER_RATE)[0]
-                code, probability, _ = self._model.detect_language(audio=cut)
-                if probability < _SURE:
-                    raise _unsupported()
-                return str(code)
-        return "en"
+        votes, heard = Counter[str](), 0
+        for cut in _first_speech(sound):
+            _, _, likely = self._model.detect_language(audio=cut)
+            if likely[0][1] >= _CERTAIN:
+                return str(likely[0][0])
+            votes.update(dict(likely))
+            heard += 1
+        if not heard:
+            return "en"
+        code, total = votes.most_common(1)[0]
+        if total / heard < _SURE:
+            raise _unsupported()
+        return code
 
     def _channel(self, sound: Sound, channel: int, language: str) -> ChannelTranscript:
         samples = sound.samples[channel]
@@ -126,6 +137,16 @@ class WhisperEngine:
             return list(segments)
         except (RuntimeError, ValueError):
             raise HearingError("the transcriber failed", hint="see sottovoce doctor for the model's state") from None
+
+
+def _first_speech(sound: Sound) -> Iterator[NDArray[np.float32]]:
+    """The first windows of speech, in turn from each channel, at Whisper's rate."""
+    packed = [pack(active_spans(s, sound.rate), rate=sound.rate, frames=sound.frames) for s in sound.samples]
+    for k in range(_ASKED):
+        for samples, windows in zip(sound.samples, packed, strict=True):
+            if k < len(windows):
+                cut = windows[k].cut(samples)[np.newaxis]
+                yield resample(cut, from_rate=sound.rate, to_rate=WHISPER_RATE)[0]
 
 
 def _loaded(files: ModelFiles, threads: int) -> Any:
