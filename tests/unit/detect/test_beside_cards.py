@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sottovoce.detect.beside_cards import beside_cards
@@ -43,6 +45,16 @@ def test_a_guessed_group_beside_a_card_number_goes(probability, found):
 def test_guessed_answers_after_a_card_number_go(role, found):
     """A short guessed turn after it is the CVV, unless an agent says it."""
     heard = call("four seven one six", "... fife too ate", probability=0.4, role=role)
+    beside = beside_cards(heard, [card(RATE, RATE + 4 * WORD)])
+    assert sum(f.entity is Entity.CREDIT_DEBIT_CVV for f in beside) == found
+
+
+@pytest.mark.parametrize(("noisy", "found"), [(True, 1), (False, 0)])
+def test_on_a_noisy_line_more_is_taken_beside_a_card_number(noisy, found):
+    """Noise makes fairly probable words of a CVV: they go where the line is noisy, and stay where it is not."""
+    heard = call("four seven one six", "... fife too ate", probability=0.7)
+    channels = tuple(replace(c, noisy=noisy) for c in heard.transcript.channels)
+    heard = HeardCall(sound=heard.sound, transcript=replace(heard.transcript, channels=channels))
     beside = beside_cards(heard, [card(RATE, RATE + 4 * WORD)])
     assert sum(f.entity is Entity.CREDIT_DEBIT_CVV for f in beside) == found
 
