@@ -35,3 +35,19 @@ def test_what_was_sent_is_sealed_destroyed_and_withdrawn(tmp_path: Path) -> None
             house.vault.open(each, b"")
     assert house.uploads.received.standing("voices", *State) == ()
     house.close()
+
+
+def test_the_road_is_the_same_on_a_server(tmp_path: Path, postgres: str) -> None:
+    """Everything in one PostgreSQL database: taken in, sealed, ended, withdrawn."""
+    urls = "".join(f"  {name}: '{postgres}'\n" for name in ("url", "engine_url", "keys_url"))
+    house = inbox_house(tmp_path / "w", more="    raw: archive", tail=f"database:\n{urls}")
+    one = sender(house, tmp_path / "home")
+    (tmp_path / "1.wav").write_bytes(clip(1))
+    one.send(tmp_path / "1.wav")
+    (key,) = settle_all(house)
+    assert carry_all(house, [key]) == {key: "sealed"}
+    assert house.uploads.sweep().archived == 1
+    assert house.uploads.withdraw(one.credential.contributor, requested_by="dpo-1").recordings == (key,)
+    assert house.uploads.received.standing("voices", *State) == ()
+    assert list(house.store.list("archive")) == []
+    house.close()
