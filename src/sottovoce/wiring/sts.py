@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from sottovoce.access.sts import MIN_LIFETIME, Reach, SessionCredentials, StsBroker
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import PolicyError
-from sottovoce.policy.model import Sts
+from sottovoce.policy.model import Policy, Sts
+from sottovoce.storage.browse import Place
 from sottovoce.uploads.credential import Form, Way
 
 CONTRIBUTION = "contribution"
@@ -56,3 +57,11 @@ class SessionDoor:
             "secret_access_key": made.secret_key.reveal(),
             "token": made.session_token.reveal(),
         }
+
+
+def contributor_door(policy: Policy, place: Place) -> SessionDoor | None:
+    """A door of the store's own sessions, where policy names a role for contributors and the inbox is in S3."""
+    sts = policy.access.sts
+    if sts.contributor_role is None or not place.url.startswith("s3://"):
+        return None
+    return SessionDoor(settings=sts, url=place.url, endpoint=place.endpoint, region=place.region)
