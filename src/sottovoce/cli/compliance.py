@@ -95,6 +95,24 @@ def replay(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         say(f"{told['jobs']} jobs and {told['steps']} steps are due again.")
 
 
+def subscribe(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.")],
+    workspace: InWorkspace = HERE,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write what your tenant applies so that events reach the intake: files to review; nothing is sent."""
+    from sottovoce.cloud.subscribe import write_files
+    from sottovoce.wiring.compliance import needed_permissions
+
+    settings = house_at(workspace, actor="compliance").policy.compliance
+    written = write_files(output, permissions=needed_permissions(settings))
+    if as_json:
+        answer([path.name for path in written])
+        return
+    say(f"{len(written)} files in {output}: read README.md first, put your ids where it says REPLACE, then apply them.")
+
+
 @rules_app.command("check")
 def check(
     path: Annotated[Path | None, typer.Argument(help="A rules file; the packaged rules without one.")] = None,

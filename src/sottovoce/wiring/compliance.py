@@ -26,8 +26,9 @@ from sottovoce.domain.sound import Sound
 from sottovoce.errors import PolicyError
 from sottovoce.policy.model import Compliance, Consent
 from sottovoce.settings import resolve_secret
+from sottovoce.sources.genesys.permissions import READING
 from sottovoce.sources.genesys.source import GenesysSource
-from sottovoce.sources.genesys.writeback import GenesysWriter
+from sottovoce.sources.genesys.writeback import PERMISSIONS, GenesysWriter
 from sottovoce.wiring.intake import SourcePseudonyms
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def steps_of(settings: Compliance) -> tuple[Step, ...]:
         Step.CALLBACK: settings.callback_queue is not None and settings.callback_number is not None,
     }
     return tuple(step for step, is_wanted in wanted.items() if is_wanted)
+
+
+def needed_permissions(settings: Compliance) -> tuple[str, ...]:
+    """What the client's role needs for reading and for what the policy wants written back; nothing else."""
+    actions = {
+        Step.ANNOTATION: "annotate",
+        Step.LABEL: "label",
+        Step.WORK_ITEM: "work_item",
+        Step.CALLBACK: "call_back",
+    }
+    written = [permission for step in steps_of(settings) for permission in PERMISSIONS[actions[step]]]
+    return tuple(sorted({*READING, *written}))
 
 
 def compose_listener(transcriber: Transcriber) -> Listener:

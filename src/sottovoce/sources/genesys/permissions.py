@@ -10,6 +10,15 @@ from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.parse import field, objects, text, words
 from sottovoce.sources.genesys.paths import SUBJECT_ME
 
+READING = (
+    "analytics:conversationDetail:view",
+    "conversation:communication:view",
+    "recording:recording:view",
+    "recording:recording:viewSensitiveData",
+    "routing:queue:view",
+)
+"""What the source itself needs. Without the last but one, media may come redacted by the platform, silently."""
+
 UNKNOWN = ("unknown",)
 """The platform would not say."""
 
