@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,10 +22,12 @@ from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource
 from sottovoce.sources.header import channels_of
+from sottovoce.sources.inbox import InboxSource
 from sottovoce.sources.protocol import HmacTokenizer, Source, Timing, Tokenizer
 from sottovoce.storage.browse import Place, open_place
 from sottovoce.testing.calls import AGENT, call_entry, write_calls, write_tone
 from sottovoce.testing.clock import SteppedClock
+from sottovoce.testing.uploads import clip, inbox_house, sender
 
 KEPT = frozenset({"aiTrainingConsent"})
 NUMBERS = [f"+1202555{n:04d}" for n in (1, 2, 3)]
@@ -67,9 +70,52 @@ def bucket(root: Path, tokenizer: Tokenizer) -> Iterator[Source]:
         yield BucketSource(name="calls", browser=browser, tokenizer=tokenizer, attributes=KEPT)
 
 
-@pytest.fixture(params=[folder, bucket, genesys])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
-    with request.param(tmp_path, HmacTokenizer(key=Confidential(KEY))) as opened:
+@contextmanager
+def bucket_in_s3(root: Path, tokenizer: Tokenizer) -> Iterator[Source]:
+    server = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    endpoint = "http://{}:{}".format(*running.get_host_and_port())
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=endpoint, **keys)
+    client.create_bucket(Bucket="calls")
+    with folder(root, tokenizer):
+        for path in root.iterdir():
+            client.upload_file(str(path), "calls", f"in/{path.name}")
+    place = Place(
+        url="s3://calls/in",
+        endpoint=endpoint,
+        region="us-east-1",
+        access_key=Confidential("x"),
+        secret_key=Confidential("y"),
+    )
+    yield BucketSource(name="calls", browser=open_place(place, base=root), tokenizer=tokenizer, attributes=KEPT)
+    client.close()
+    running.stop()
+
+
+@contextmanager
+def inbox(root: Path, tokenizer: Tokenizer) -> Iterator[Source]:
+    house = inbox_house(root / "w")
+    for n in (1, 2, 3):
+        (root / f"{n}.wav").write_bytes(clip(n))
+        sender(house, root / f"home-{n}").send(root / f"{n}.wav")
+    yield InboxSource(
+        name="calls",
+        inbox=house.uploads.inbox(),
+        tokenizer=tokenizer,
+        consent_attribute="aiTrainingConsent",
+        recall=lambda _key: None,
+    )
+    house.close()
+
+
+@pytest.fixture(scope="module", params=[folder, bucket, bucket_in_s3, inbox, genesys])
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    """Each is opened once; nothing here changes what it holds."""
+    with request.param(tmp_path_factory.mktemp("source"), HmacTokenizer(key=Confidential(KEY))) as opened:
         yield opened
 
 
