@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from sottovoce.database.engine import open_engine
+from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.ledger.commitment import Commitment, commit_to, opens
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.verifier import Found, verify_proof
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """The embedded database: what is asked here is the same on every one."""
+    made = open_engine("sqlite:registry.sqlite", base=tmp_path)
+    upgrade(made)
+    yield made
+    made.dispose()
 
 
 def detail(phone: str) -> Confidential[Any]:

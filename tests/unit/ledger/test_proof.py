@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from sottovoce.database.engine import open_engine
+from sottovoce.database.migrate import upgrade
 from sottovoce.errors import LedgerTampered
 from sottovoce.ledger import verifier
 from sottovoce.ledger.checkpoint import Checkpoint, sign_checkpoint
@@ -20,6 +23,15 @@ from sottovoce.ledger.verifier import EXIT_CODES, Found
 
 LEAVES = [leaf_hash(bytes([number])) for number in range(7)]
 HASH = base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """The embedded database: what is asked here is the same on every one."""
+    made = open_engine("sqlite:registry.sqlite", base=tmp_path)
+    upgrade(made)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from sottovoce.database.engine import reading
+from sottovoce.database.engine import open_engine, reading
+from sottovoce.database.migrate import upgrade
 from sottovoce.errors import LedgerTampered
 from sottovoce.ledger.checkpoint import Checkpoint
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import note_text
 from sottovoce.ledger.tiles import TiledLog, parse_bundle, tile_path, tile_widths
 from sottovoce.ledger.tree import inclusion_at
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """The embedded database: what is asked here is the same on every one."""
+    made = open_engine("sqlite:registry.sqlite", base=tmp_path)
+    upgrade(made)
+    yield made
+    made.dispose()
 
 
 def test_paths_are_the_specifications() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
 
+from sottovoce.database.engine import open_engine
+from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import LedgerUnavailable
 from sottovoce.ledger.checkpoint import Checkpoint, sign_checkpoint
@@ -23,6 +27,15 @@ from sottovoce.ledger.witness import Answer, Seen, Witness
 
 LEAVES = [leaf_hash(bytes([number])) for number in range(40)]
 W1 = "witness.example/w1"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """The embedded database: what is asked here is the same on every one."""
+    made = open_engine("sqlite:registry.sqlite", base=tmp_path)
+    upgrade(made)
+    yield made
+    made.dispose()
 
 
 class Memory:
