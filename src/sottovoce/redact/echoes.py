@@ -44,6 +44,7 @@ def echoes_on(tape: Tape, ends: Sequence[int], pieces: Sequence[Piece]) -> list[
                     spoken.add(place)
                 if pair not in coupled and place not in carried and _carries(tile.sound, part, pair):
                     carried.add(place)
+        del tile
     return [
         (other, span, findings)
         for number, (channel, span, findings) in enumerate(pieces)

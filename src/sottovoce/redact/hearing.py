@@ -54,6 +54,7 @@ def hear(
         if language is None and heard.transcript and any(c.words for c in heard.channels):
             language = heard.transcript.language
         parts.append(heard)
+        del tile
     only = parts[0].transcript
     if only and len(parts) == 1:
         return only

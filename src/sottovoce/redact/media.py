@@ -65,6 +65,7 @@ def write_parts(parts: Iterable[Part], source: Encoded, draft: Draft, *, shape: 
     with draft.create() as out, _writing(source, out, shape, codec) as put:
         for part in parts:
             put(part.redacted, part.plan.spans)
+            del part
 
 
 def check_written(

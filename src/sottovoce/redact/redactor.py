@@ -31,7 +31,7 @@ from sottovoce.redact.hearing import hear, unanswered_s
 from sottovoce.redact.media import check_written, write_parts
 from sottovoce.redact.protocol import Codec, Ear, Finder, LongFinder, NoiseSource, Tape, Transcriber
 from sottovoce.redact.rules import RedactionRules
-from sottovoce.redact.settle import Settled, Settler, led_in, moved
+from sottovoce.redact.settle import Settled, Settler, end_of, led_in, moved
 from sottovoce.redact.tiles import TILE_S, SoundTape, tile_frames, tiles
 from sottovoce.redact.transcript import redact_transcript
 
@@ -213,8 +213,10 @@ class Redactor:
         listened: dict[Finding, None] = {}
         before = None
         for tile in tiles(tape, [c.at for c in ground.cuts(size)]):
-            before = led_in(tile.sound, tile.start, before)
-            listened.update(dict.fromkeys(moved(self._long_finder.listen(before.sound), before)))
+            tile = led_in(tile.sound, tile.start, before)
+            listened.update(dict.fromkeys(moved(self._long_finder.listen(tile.sound), tile)))
+            before = end_of(tile)
+            del tile
         return tuple(self._long_finder.read(_unsounded(ground), heard, tuple(listened)))
 
 

@@ -63,7 +63,9 @@ def cut(tape: Tape, ends: tuple[int, ...], plan: RedactionPlan, noise: np.random
     noise = deepcopy(noise)
     for tile in tiles(tape, ends):
         part = clipped(plan, tile.span)
-        yield Part(tile=tile, plan=part, redacted=apply_plan(tile.sound, part, noise=noise))
+        redacted = apply_plan(tile.sound, part, noise=noise)
+        yield Part(tile=tile, plan=part, redacted=redacted)
+        del tile, redacted
 
 
 class Settler:
@@ -110,11 +112,13 @@ class Settler:
                 break
             if isinstance(part, Withheld):
                 return part
-            before = led_in(part.redacted, part.tile.start, before)
-            found = asked(Reason.DETECTOR_FAILED, partial(self._hear, before))
+            tile = led_in(part.redacted, part.tile.start, before)
+            found = asked(Reason.DETECTOR_FAILED, partial(self._hear, tile))
             if isinstance(found, Withheld):
                 return found
             heard.update(dict.fromkeys(found))
+            before = end_of(tile)
+            del part, tile
         plan, roles = settled.plan, settled.tape.roles
         return tuple(f for f in heard if rules.wants_on(f, roles) and not _holds(plan, f))
 
@@ -122,13 +126,20 @@ class Settler:
         return [found for ear in self._ears for found in moved(ear.find(tile.sound), tile)]
 
 
-def led_in(sound: Sound, start: int, before: Tile | None) -> Tile:
-    """A tile's sound with the end of what was before it, for who must know what was said a minute ago."""
+def led_in(sound: Sound, start: int, before: Sound | None) -> Tile:
+    """A tile's sound with what was before it, for who must know what was said a minute ago."""
     if before is None:
         return Tile(start=start, sound=sound)
-    lead = min(round(LEAD_S * sound.rate), before.sound.frames)
-    samples = np.concatenate([before.sound.samples[:, before.sound.frames - lead :], sound.samples], axis=1)
+    samples = np.concatenate([before.samples, sound.samples], axis=1)
+    lead = before.frames
     return Tile(start=start - lead, sound=Sound(samples=samples, rate=sound.rate, roles=sound.roles), lead=lead)
+
+
+def end_of(tile: Tile) -> Sound:
+    """The last 75 seconds of a tile, and nothing that keeps the rest of it in memory."""
+    sound = tile.sound
+    samples = sound.samples[:, max(0, sound.frames - round(LEAD_S * sound.rate)) :].copy()
+    return Sound(samples=samples, rate=sound.rate, roles=sound.roles)
 
 
 def moved(findings: tuple[Finding, ...], tile: Tile) -> Iterator[Finding]:

@@ -98,8 +98,11 @@ def tiles(tape: Tape, ends: Sequence[int], *, leads: Sequence[int] = ()) -> Iter
         play.fill(samples[:, lead:])
         after = leads[k + 1] if k + 1 < len(ends) else 0
         before = samples[:, max(0, samples.shape[1] - after) :].copy()
-        yield Tile(start=start - lead, sound=Sound(samples=samples, rate=tape.rate, roles=tape.roles), lead=lead)
+        sound = Sound(samples=samples, rate=tape.rate, roles=tape.roles)
+        del samples
+        yield Tile(start=start - lead, sound=sound, lead=lead)
         start = end
+        del sound  # or two tiles would be in memory while the next is filled
     play.finish()
 
 
