@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from sottovoce.errors import ObjectMissing, StorageError, StorageRefused
+
+T = TypeVar("T")
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 REFUSALS: Final = frozenset(
@@ -71,25 +73,39 @@ def _named(failure: BaseError | OSError) -> StorageError:
     return failed(type(failure).__name__)
 
 
-def delete_each(delete: Callable[[str], None], names: Sequence[str]) -> dict[str, StorageError]:
-    """What did not go and why. A store that failed three times in a row is asked for no more of them."""
-    failures: dict[str, StorageError] = {}
+def ask_each(ask: Callable[[str], T], names: Sequence[str]) -> dict[str, T | StorageError]:
+    """The answer for each, or why there is none. A store that failed three times in a row is asked no more."""
+    answers: dict[str, T | StorageError] = {}
     in_a_row = 0
     for at, name in enumerate(names):
         try:
-            delete(name)
+            answers[name] = ask(name)
             in_a_row = 0
         except StorageError as failure:
-            failures[name] = failure
+            answers[name] = failure
             in_a_row = in_a_row + 1 if failure.retryable else 0
             if in_a_row == PATIENCE:
-                return failures | dict.fromkeys(names[at + 1 :], failure)
-    return failures
+                return answers | dict.fromkeys(names[at + 1 :], failure)
+    return answers
 
 
-def delete_side_by_side(delete: Callable[[str], None], names: Sequence[str]) -> dict[str, StorageError]:
+def ask_side_by_side(ask: Callable[[str], T], names: Sequence[str]) -> dict[str, T | StorageError]:
     """The same with several requests under way, each with a share of the names."""
     shares = [names[start::AT_ONCE] for start in range(min(AT_ONCE, len(names)))]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        found = pool.map(lambda share: delete_each(delete, share), shares)
-        return {name: failure for each in found for name, failure in each.items()}
+        found = pool.map(lambda share: ask_each(ask, share), shares)
+        return {name: answer for each in found for name, answer in each.items()}
+
+
+def delete_each(delete: Callable[[str], None], names: Sequence[str]) -> dict[str, StorageError]:
+    """What did not go and why."""
+    return _failures(ask_each(delete, names))
+
+
+def delete_side_by_side(delete: Callable[[str], None], names: Sequence[str]) -> dict[str, StorageError]:
+    """The same with several requests under way."""
+    return _failures(ask_side_by_side(delete, names))
+
+
+def _failures(answers: Mapping[str, StorageError | None]) -> dict[str, StorageError]:
+    return {name: answer for name, answer in answers.items() if answer is not None}

@@ -24,6 +24,7 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence
 from sottovoce.domain.recording import Anonymized, Sealed, SealedObject
 from sottovoce.errors import KeyFrozen, KeyShredded, StorageError, VaultError
+from sottovoce.storage.failures import ask_side_by_side
 from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore, Put, WritesPieces
 from sottovoce.storage.stores import keep_all
 from sottovoce.vault.context import object_context
@@ -212,20 +213,15 @@ class Vault:
 
     def _discard_all(self, rids: Sequence[str]) -> dict[str, tuple[int, VaultError | None]]:
         """How many objects of each recording went, and why not all of them."""
-        found = {rid: self._stored(rid) for rid in rids}
-        names = {name: rid for rid, (stored, _) in found.items() for name in stored}
+        prefixes = {rid: self._prefix(rid) for rid in rids}
+        found = ask_side_by_side(lambda prefix: list(self._store.list(prefix)), list(prefixes.values()))
+        stored = {rid: found[prefix] for rid, prefix in prefixes.items()}
+        names = {name: rid for rid, those in stored.items() if isinstance(those, list) for name in those}
         failed = self._store.delete_all(names)
-        failures = {names[name]: failure for name, failure in failed.items()}
-        left = Counter(names[name] for name in failed)
-        return {
-            rid: (len(stored) - left[rid], failures.get(rid, unlisted)) for rid, (stored, unlisted) in found.items()
-        }
-
-    def _stored(self, rid: str) -> tuple[list[str], StorageError | None]:
-        try:
-            return list(self._store.list(self._prefix(rid))), None
-        except StorageError as failure:
-            return [], failure
+        why: dict[str, VaultError] = {rid: each for rid, each in stored.items() if isinstance(each, StorageError)}
+        why |= {names[name]: failure for name, failure in failed.items()}
+        there, left = Counter(names.values()), Counter(names[name] for name in failed)
+        return {rid: (there[rid] - left[rid], why.get(rid)) for rid in rids}
 
     def _report(self, rid: str, shredding: Shredding, deleted: int, failure: VaultError | None) -> ShredReport:
         fate, remains = shredding.fates[rid], []

@@ -464,3 +464,21 @@ def test_a_lock_hides_no_erasure(keystore, store):
     report = vault.shred("r1")
     assert [failure.code for failure in report.failures] == ["E_OBJECT_LOCKED"]
     assert Remains.OBJECTS in report.unreachable
+
+
+def test_a_store_that_is_down_is_not_asked_for_every_recording(keystore, store):
+    """Every key goes all the same, and of each recording it is said that ciphertext may still lie there."""
+    asked = []
+
+    class Down(LyingStore):
+        def list(self, prefix):
+            asked.append(prefix)
+            raise StorageError("down")
+
+    vault = Vault(tenant="t", keystore=keystore, store=Down(inner=store, lie=lambda data: data), clock=clock)
+    rids = [f"r{n}" for n in range(200)]
+    reports = vault.shred_all(rids)
+    assert [report.rid for report in reports] == rids
+    assert all(report.unreachable[0] is Remains.OBJECTS for report in reports)
+    assert {failure.code for report in reports for failure in report.failures} == {"E_STORAGE"}
+    assert len(asked) <= 8 * 3
