@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import soundfile
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.policy.load import parse_policy
 from sottovoce.settings import Workspace
 from sottovoce.testing.house import PASSPHRASE, quick_house
 from sottovoce.uploads.credential import MAX_TTL, Credential
@@ -49,11 +54,29 @@ keys:
 
 def inbox_workspace(root: Path, *, more: str = "", url: str = "file:inbox", tail: str = "") -> Workspace:
     """A workspace whose policy has the inbox `voices`; `more` is indented under it, `tail` ends the file."""
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
     receipts = root.resolve() / "inbox" / "receipts"
     text = POLICY.format(receipts=receipts, more=more, url=url, tail=tail)
-    return build_workspace(root, policy=text, passphrase=Confidential(PASSPHRASE))
+    parse_policy(text)
+    shutil.copytree(_empty(), root)
+    workspace = Workspace(root)
+    workspace.policy.write_text(text, encoding="utf-8")
+    return workspace
+
+
+@lru_cache(maxsize=1)
+def _empty() -> Path:
+    """A workspace nobody used, made once a process: deriving keys and migrating takes most of a test's time."""
+    kept = TemporaryDirectory()
+    atexit.register(kept.cleanup)
+    root = Path(kept.name) / "w"
+    root.mkdir()
+    (root / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
+    text = POLICY.format(receipts=root, more="", url="file:inbox", tail="")
+    house = House(build_workspace(root, policy=text, passphrase=Confidential(PASSPHRASE)), actor="test")
+    house.registry.outcomes(house.line.name)
+    house.keystore.epochs()
+    house.close()
+    return root
 
 
 def clip(seed: int = 1, *, seconds: float = 2.0, rate: int = 8000, channels: int = 1) -> bytes:

@@ -12,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import CredentialInvalid, InboxUntrusted, MediaTooLarge, StorageError, StorageRefused
+from sottovoce.ledger.signer import Ed25519Signer
 from sottovoce.testing.uploads import Sender, clip, inbox_house, sender
 from sottovoce.uploads.credential import Form, read_credential, write_credential
 from sottovoce.uploads.deliver import FolderDrop, SignedDrop, open_dropbox
@@ -105,15 +108,14 @@ def test_an_inbox_is_pinned_when_it_is_first_met(house: House, tmp_path: Path) -
     """Another key later is refused, unless the contributor was told of it."""
     outbox = Outbox(home=tmp_path / "home", random=os.urandom)
     outbox.trust(house.uploads.inbox().publish(), pin=None)
-    other = inbox_house(tmp_path / "other")
-    forged = other.uploads.inbox().publish()
+    other = Ed25519Signer(name=house.signer.name, key=Confidential(Ed25519PrivateKey.generate()))
+    forged = publish(read_published(house.uploads.inbox().publish(), pin=None), other)
     with pytest.raises(InboxUntrusted, match="another key"):
         outbox.trust(forged, pin=None)
     pin = read_published(forged, pin=None).pin
     assert outbox.trust(forged, pin=pin).pin == pin
     with pytest.raises(InboxUntrusted):
         outbox.trust(forged, pin="0" * 64)
-    other.close()
 
 
 @pytest.mark.parametrize("where", ["wording", "keys", "max_bytes", "receipts", "signature", "vkey"])
