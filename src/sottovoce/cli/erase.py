@@ -27,7 +27,9 @@ from sottovoce.wiring.house import House
 
 app = typer.Typer(help="Erase what was recorded of somebody, and follow it up.")
 
-By = Annotated[str, typer.Option(help="Who asks: a pseudonymous id, such as dpo-1.")]
+By = Annotated[
+    str | None, typer.Option(help="Who asks: a pseudonymous id, such as dpo-1. By default whoever is signed in.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -42,7 +44,7 @@ def erase(
     ] = None,
     contributor: Annotated[str | None, typer.Option(help="A contributor's opaque id.")] = None,
     recording: Annotated[list[str] | None, typer.Option(help="A recording's opaque key; may be given often.")] = None,
-    by: By = "operator",
+    by: By = None,
     why: Annotated[str, typer.Option(help="A code, such as GDPR_17.")] = "GDPR_17",
     certificate: Annotated[
         Path | None, typer.Option(help="Write the signed certificate here, and its ledger proof beside it.")
@@ -62,20 +64,20 @@ def erase(
         _writable(certificate)
     house = house_at(workspace)
     subject = _subject(house, conversation, customer, contributor, recording)
-    _finish(house, house.eraser.erase(subject, requested_by=by, why=why), certificate, as_json=as_json)
+    _finish(house, house.eraser.erase(subject, requested_by=by or house.actor, why=why), certificate, as_json=as_json)
 
 
 @app.command()
 def resume(
     workspace: InWorkspace = HERE,
     *,
-    by: By = "operator",
+    by: By = None,
     certificate: Annotated[Path | None, typer.Option(help="Write the signed certificate here.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with erasures that were interrupted, or that a key service or store held up."""
     house = house_at(workspace)
-    _finish(house, house.eraser.resume(requested_by=by), certificate, as_json=as_json)
+    _finish(house, house.eraser.resume(requested_by=by or house.actor), certificate, as_json=as_json)
 
 
 @app.command()
@@ -149,13 +151,13 @@ def decide(
     workspace: InWorkspace = HERE,
     *,
     why: Annotated[str, typer.Option(help="A code, such as NEXT_CYCLE or NOT_MEMORISED.")],
-    by: By = "operator",
+    by: By = None,
     erasure: Annotated[str | None, typer.Option(help="For this erasure only; by default for all that wait.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record what becomes of a run or model that saw erased data."""
     house = house_at(workspace)
-    taken = house.custody.impacts.decide(node, decision, why=why, by=by, erasure=erasure)
+    taken = house.custody.impacts.decide(node, decision, why=why, by=by or house.actor, erasure=erasure)
     house.ledger.checkpoint()
     shown = {"node": node, "decision": decision.value, "why": why, "erasures": taken}
     if as_json:
@@ -172,10 +174,10 @@ def notices(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def notify(workspace: InWorkspace = HERE, *, by: By = "operator", as_json: AsJson = False) -> None:
+def notify(workspace: InWorkspace = HERE, *, by: By = None, as_json: AsJson = False) -> None:
     """Tell every recipient that is not told yet. Exit code 1 when one could not be."""
     house = house_at(workspace)
-    sent = house.custody.notices.send(by=by)
+    sent = house.custody.notices.send(by=by or house.actor)
     house.ledger.checkpoint()
     told(house.custody.notices.list(), house.clock(), as_json=as_json)
     if any(each.code for each in sent):
@@ -188,12 +190,12 @@ def acknowledge(
     workspace: InWorkspace = HERE,
     *,
     reference: Annotated[str, typer.Option(help="The recipient's own code for it.")],
-    by: By = "operator",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Record that a recipient confirmed."""
     house = house_at(workspace)
-    house.custody.notices.acknowledge(notice, reference=reference, by=by)
+    house.custody.notices.acknowledge(notice, reference=reference, by=by or house.actor)
     house.ledger.checkpoint()
     told([each for each in house.custody.notices.list() if each.id == notice], house.clock(), as_json=as_json)
 

@@ -25,7 +25,9 @@ from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="How long things are kept, and what keeps them.")
 
-By = Annotated[str, typer.Option(help="Who: a pseudonymous id, such as counsel-1.")]
+By = Annotated[
+    str | None, typer.Option(help="Who: a pseudonymous id, such as counsel-1. By default whoever is signed in.")
+]
 Matter = Annotated[str, typer.Argument(help="The matter's code, such as case-2026-4.")]
 
 
@@ -54,10 +56,10 @@ def plan(
 
 
 @app.command()
-def sweep(workspace: InWorkspace = HERE, *, by: By = "operator", as_json: AsJson = False) -> None:
+def sweep(workspace: InWorkspace = HERE, *, by: By = None, as_json: AsJson = False) -> None:
     """Destroy what is due. Again is safe. Exit code 1 when something could not be reached."""
     house = house_at(workspace)
-    report = house.custody.sweeper.sweep(by=by)
+    report = house.custody.sweeper.sweep(by=by or house.actor)
     house.ledger.checkpoint()
     house.custody.tell_quietly()
     shown = {
@@ -104,7 +106,7 @@ def hold(
     ] = None,
     recording: Annotated[list[str] | None, typer.Option(help="A recording's opaque key; may be given often.")] = None,
     why: Annotated[str, typer.Option(help="A code.")] = "LITIGATION",
-    by: By = "operator",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Place a legal hold: nothing of it is destroyed, and its keys are frozen. Exit code 1 when a key was not."""
@@ -112,7 +114,7 @@ def hold(
         raise typer.BadParameter("say what to hold: --conversation, --customer or --recording, one of them")
     house = house_at(workspace)
     placed = house.custody.holds.place(
-        _subject(house, conversation, customer, recording), matter=matter, why=why, by=by
+        _subject(house, conversation, customer, recording), matter=matter, why=why, by=by or house.actor
     )
     house.ledger.checkpoint()
     shown = {"matter": matter, "recordings": list(placed.recordings), "newly": len(placed.fresh)}
@@ -122,14 +124,14 @@ def hold(
 
 
 @app.command()
-def release(matter: Matter, workspace: InWorkspace = HERE, *, by: By = "operator", as_json: AsJson = False) -> None:
+def release(matter: Matter, workspace: InWorkspace = HERE, *, by: By = None, as_json: AsJson = False) -> None:
     """Lift a matter's holds, and carry out the erasures they had put off."""
     house = house_at(workspace)
-    lifted = house.custody.holds.lift(matter, by=by)
+    lifted = house.custody.holds.lift(matter, by=by or house.actor)
     erased = 0
     if lifted.deferred:
         subject = ByKeys(keys=lifted.deferred, label="deferred")
-        erased = len(house.eraser.erase(subject, requested_by=by, why="HOLD_LIFTED").recordings)
+        erased = len(house.eraser.erase(subject, requested_by=by or house.actor, why="HOLD_LIFTED").recordings)
     house.ledger.checkpoint()
     shown = {"matter": matter, "recordings": len(lifted.recordings), "free": len(lifted.free)}
     shown |= {"erasures_put_off": len(lifted.deferred), "erased_now": erased}

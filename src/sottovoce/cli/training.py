@@ -17,7 +17,9 @@ from sottovoce.errors import CustodyError
 app = typer.Typer(no_args_is_help=True, help="Training runs and models.")
 
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
-By = Annotated[str, typer.Option(help="Who: a pseudonymous id, such as trainer-2.")]
+By = Annotated[
+    str | None, typer.Option(help="Who: a pseudonymous id, such as trainer-2. By default whoever is signed in.")
+]
 
 
 @app.command()
@@ -35,7 +37,7 @@ def register(
     reads: Annotated[
         Reads, typer.Option(help="`recorded` when its readers will say what they read; else all of the split.")
     ] = Reads.PRESUMED,
-    by: By = "operator",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a run before it reads. Prints its id."""
@@ -48,7 +50,7 @@ def register(
         framework=framework,
         parameters=parameters,
         reads=reads,
-        actor=by,
+        actor=by or house.actor,
     )
     house.ledger.checkpoint()
     house.custody.tell_quietly()
@@ -62,13 +64,13 @@ def reads(
     workspace: InWorkspace = HERE,
     *,
     manifest: Annotated[str, typer.Option(help="The digest of the readers' manifest, in hex.")],
-    by: By = "operator",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Record which samples a run read; what was presumed of it goes."""
     house = house_at(workspace)
     ids = samples.read_text(encoding="utf-8").split()
-    house.custody.training.record_reads(run, ids, manifest=manifest, actor=by)
+    house.custody.training.record_reads(run, ids, manifest=manifest, actor=by or house.actor)
     house.ledger.checkpoint()
     _show(house.custody.training.run(run), "Recorded", as_json=as_json)
 
@@ -79,14 +81,14 @@ def finish(
     workspace: InWorkspace = HERE,
     *,
     status: Annotated[RunStatus, typer.Option(help="How it ended.")] = RunStatus.COMPLETED,
-    by: By = "operator",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that a run has ended."""
     if status is RunStatus.RUNNING:
         raise CustodyError("a run that goes on has not ended", hint="say completed, failed or aborted")
     house = house_at(workspace)
-    ended = house.custody.training.finish(run, status=status, actor=by)
+    ended = house.custody.training.finish(run, status=status, actor=by or house.actor)
     house.ledger.checkpoint()
     house.custody.tell_quietly()
     _show(ended, "Ended", as_json=as_json)
@@ -99,12 +101,12 @@ def model(
     *,
     digest: Annotated[str, typer.Option(help="SHA-256 of its weights, in hex.")],
     run: Annotated[list[str], typer.Option(help="A run it came of; may be given often.")],
-    by: By = "operator",
+    by: By = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a model and the runs it came of."""
     house = house_at(workspace)
-    made = house.custody.training.record_model(name, digest=digest, runs=run, actor=by)
+    made = house.custody.training.record_model(name, digest=digest, runs=run, actor=by or house.actor)
     house.ledger.checkpoint()
     house.custody.tell_quietly()
     if as_json:

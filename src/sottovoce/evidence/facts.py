@@ -123,7 +123,6 @@ class AccessFacts:
     """None of it where the workspace keeps no principals."""
 
     principals: int
-    tokens_unlimited: int
     reads: int
     refusals: int
     alarms: int

@@ -23,7 +23,7 @@ from sottovoce.custody.records import DELETED, PRESENT
 from sottovoce.custody.retention import Conflict, Plan, Step
 from sottovoce.custody.rows import moment
 from sottovoce.custody.versions import RELEASED
-from sottovoce.database.access_tables import access_tokens, principals
+from sottovoce.database.access_tables import principals
 from sottovoce.database.custody_tables import models, training_runs
 from sottovoce.database.engine import reading
 from sottovoce.database.tables import (
@@ -298,12 +298,8 @@ def _corpus_facts(connection: Connection) -> CorpusFacts:
 
 
 def _access_facts(connection: Connection, ledger: LedgerFacts, reviewed: datetime | None, now: datetime) -> AccessFacts:
-    far = int((now + timedelta(days=366)).timestamp() * 1000)
-    endless = access_tokens.c.expires_ms.is_not(None) & (access_tokens.c.expires_ms > far)
-    counted = select(func.count()).select_from(access_tokens).where(endless, access_tokens.c.revoked_ms.is_(None))
     return AccessFacts(
         principals=connection.execute(select(func.count()).select_from(principals)).scalar_one(),
-        tokens_unlimited=connection.execute(counted).scalar_one(),
         reads=sum(ledger.actions.get(action.value, 0) for action in _READS),
         refusals=ledger.actions.get(Action.ACCESS_REFUSED.value, 0),
         alarms=ledger.actions.get(Action.BULK_ACCESS_FOUND.value, 0),

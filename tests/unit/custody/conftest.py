@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from sottovoce.custody.impact import Impacts
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import CorpusSample, CorpusVersion
 from sottovoce.custody.training import Training
+from sottovoce.database.engine import open_engine
+from sottovoce.database.migrate import upgrade
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.ledger.commitment import commit_to
@@ -25,6 +28,15 @@ from sottovoce.testing.custody import MemoryNotes, MemoryVault
 
 LINE = "corpus"
 Make = Callable[..., Any]
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Engine]:
+    """For tests whose statements others hold to both databases already."""
+    made = open_engine("sqlite:registry.sqlite", base=tmp_path)
+    upgrade(made)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

@@ -28,6 +28,11 @@ SECRET = Confidential("whsec_" + base64.b64encode(b"k" * 32).decode())
 
 
 @pytest.fixture
+def engine(on_sqlite: Engine) -> Engine:
+    return on_sqlite
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A recipient on loopback."""
     with receiving() as found:

@@ -27,6 +27,11 @@ HOW: dict[str, Any] = {"purpose": "asr", "framework": "torch-2", "actor": "train
 
 
 @pytest.fixture
+def engine(on_sqlite: Engine) -> Engine:
+    return on_sqlite
+
+
+@pytest.fixture
 def maker(ledger: Ledger, training: Training) -> EventMaker:
     return EventMaker(origin=ledger.origin, namespace="sottovoce.test", training=training)
 

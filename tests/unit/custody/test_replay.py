@@ -44,6 +44,11 @@ def make_replayer(engine: Engine, ledger: Ledger, vault: MemoryVault, notes: Era
 
 
 @pytest.fixture
+def engine(on_sqlite: Engine) -> Engine:
+    return on_sqlite
+
+
+@pytest.fixture
 def replayer(engine: Engine, ledger: Ledger, vault: MemoryVault, notes: ErasureList, clock: Make) -> Replayer:
     return make_replayer(engine, ledger, vault, notes, clock)
 
@@ -51,8 +56,6 @@ def replayer(engine: Engine, ledger: Ledger, vault: MemoryVault, notes: ErasureL
 @pytest.fixture
 def backup(engine: Engine, tmp_path: Path, vault: MemoryVault) -> Callable[[], Callable[[], Engine]]:
     """`take()` copies registry and keys as a backup does; what it answers puts them back."""
-    if engine.dialect.name != "sqlite":
-        pytest.skip("a server's files are not ours to copy")
 
     def take() -> Callable[[], Engine]:
         engine.dispose()

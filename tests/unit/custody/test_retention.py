@@ -124,6 +124,11 @@ def test_kinds_are_told_from_object_and_line() -> None:
 
 
 @pytest.fixture
+def engine(on_sqlite: Engine) -> Engine:
+    return on_sqlite
+
+
+@pytest.fixture
 def sweeper(engine: Engine, ledger: Ledger, eraser: Eraser, vault: MemoryVault, holds: Holds, clock: Make) -> Sweeper:
     ids = iter(f"sweep-{number}" for number in range(99))
     return Sweeper(

@@ -108,7 +108,7 @@ def healthy() -> Facts:
             models=1,
             forbidden_metadata=0,
         ),
-        access=AccessFacts(principals=3, tokens_unlimited=0, reads=12, refusals=1, alarms=0, last_review_days=20),
+        access=AccessFacts(principals=3, reads=12, refusals=1, alarms=0, last_review_days=20),
         conformance=ConformanceFacts(calls=50, conforms=True, unit_leak_rate=0.0, over_redaction=0.02),
     )
 
