@@ -24,6 +24,7 @@ from sottovoce.access.object_key import object_key
 from sottovoce.access.principals import Kind, Principal
 from sottovoce.access.protocol import Ciphertext, Presigner, RecordingKeys
 from sottovoce.access.roles import Operation
+from sottovoce.access.sts import Reach, SessionCredentials, StsBroker
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import AccessError, AccessRefused, KeyShredded
 from sottovoce.vault.context import object_context
@@ -157,6 +158,24 @@ class Broker:
             self._gate.refused(asked.principal, refusal, operation=question.operation, target=None)
             raise
         return list(self._catalog.names(question.resource))
+
+    def session(self, question: Question, sts: StsBroker, *, below: str = "") -> SessionCredentials:
+        """Credentials to list and get what lies beside a corpus in its bucket (manifests, shards): ciphertext only.
+
+        The grant must permit to decrypt the whole version; keys are still asked for one by one. `below` is the
+        store's own prefix in the bucket. Raises AccessRefused, GrantInvalid, AccessError.
+        """
+        presented = self._presented(question)
+        asked = self._asked(question, presented)
+        try:
+            self._gate.check(asked, _folder(question.resource))
+        except AccessRefused as refusal:
+            self._gate.refused(asked.principal, refusal, operation=question.operation, target=None)
+            raise
+        corpus = question.resource.strip("/").split("/")[0]
+        prefix = "/".join(part for part in (below.strip("/"), "corpora", corpus) if part)
+        self._gate.credential(asked, prefix)
+        return sts.mint(actor=asked.principal, purpose=asked.purpose, prefix=prefix, reach=Reach.LIST_AND_READ)
 
     def detail(self, target: Target, commit: str, sealed: bytes) -> Confidential[bytes]:
         """What a reader said, for an auditor who may know it. KeyShredded once the recording was erased."""

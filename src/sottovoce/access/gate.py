@@ -142,6 +142,26 @@ class Gate:
             self._alerts.deliver()
             raise AccessSuspended("access is suspended", hint="ask whoever owns the workspace")
 
+    def credential(self, asked: Asked, prefix: str) -> None:
+        """Writes down that credentials for a prefix are handed out. Raises as `admit` for who may not have them."""
+        with writing(self._engine) as connection:
+            principal = required(connection, asked.principal)
+            if principal.state is State.SUSPENDED:
+                raise suspended()
+            if not principal.may(asked.operation):
+                raise AccessRefused("your roles do not permit this", hint="`sottovoce access roles` shows what does")
+            if asked.grant is not None:
+                self._grants.require_good(connection, asked.grant.opened.blocks)
+            facts = {"place": prefix, **({"grant": asked.grant.row.id} if asked.grant else {})}
+            entry = Entry(
+                at=self._clock(),
+                actor=asked.principal,
+                action=Action.CREDENTIAL_ISSUED,
+                purpose=asked.purpose,
+                facts=facts,
+            )
+            self._ledger.append(connection, [entry])
+
     def refused(self, actor: str, refusal: AccessError, *, operation: Operation | None, target: Target | None) -> None:
         """Writes a refusal down. A flood is counted rather than written whole."""
         spared = self._refusals.take(self._clock().timestamp())

@@ -92,15 +92,15 @@ class Principals:
             made = self._create(connection, kind, by=by, label=label, roles=roles, origin=Origin.GIVEN)
         return self.get(made)
 
-    def nobody(self) -> bool:
-        """Whether nobody is known yet."""
+    def unowned(self) -> bool:
+        """Whether there never was an owner."""
         with reading(self._engine) as connection:
-            return _nobody(connection)
+            return _unowned(connection)
 
     def bootstrap(self, subject: str, *, provider: str, name: str | None = None) -> Principal | None:
-        """The owner, bound to `subject`, where nobody is known yet; None where somebody is. `name` is 32 hex digits."""
+        """The owner, bound to `subject`, where there never was one; None where there is. `name` is 32 hex digits."""
         with writing(self._engine) as connection:
-            if not _nobody(connection):
+            if not _unowned(connection):
                 return None
             made = self._create(
                 connection, Kind.PERSON, by=None, label=OWNER, roles=[Role.OWNER], origin=Origin.GIVEN, name=name
@@ -366,8 +366,9 @@ def labels_of(everyone: Sequence[Principal]) -> dict[str, str]:
     return {each.id: each.label or each.id for each in everyone}
 
 
-def _nobody(connection: Connection) -> bool:
-    return connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
+def _unowned(connection: Connection) -> bool:
+    owners = select(func.count()).where(principal_roles.c.role == Role.OWNER.value)
+    return connection.execute(owners).scalar_one() == 0
 
 
 def _owners(connection: Connection) -> list[str]:

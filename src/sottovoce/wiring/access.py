@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
 from sottovoce.access.alerts import Alerts
 from sottovoce.access.biscuits import BiscuitTokens
-from sottovoce.access.broker import Broker
+from sottovoce.access.broker import Broker, Question
 from sottovoce.access.bulk import BulkWatch
 from sottovoce.access.canaries import Canaries
 from sottovoce.access.catalog import Catalog
@@ -31,6 +32,7 @@ from sottovoce.access.protocol import Ciphertext, NoteSigner, Presigner
 from sottovoce.access.review import Reviews
 from sottovoce.access.roles import Operation, Role
 from sottovoce.access.root_keys import RootKeys
+from sottovoce.access.sts import SessionCredentials
 from sottovoce.access.tokens import AccessTokens, IssuedToken
 from sottovoce.domain.confidential import Confidential
 from sottovoce.durable import write_durably
@@ -40,6 +42,7 @@ from sottovoce.ledger.ledger import Clock, Ledger
 from sottovoce.policy.model import Policy
 from sottovoce.settings import Workspace, resolve_secret
 from sottovoce.wiring.alerts import compose_channels
+from sottovoce.wiring.sts import compose_sts
 
 if TYPE_CHECKING:
     from sottovoce.custody.registry import Registry
@@ -172,6 +175,11 @@ class AccessDesk:
             presigner=_presigner(store),
         )
 
+    def store_session(self, question: Question) -> SessionCredentials:
+        """S3 credentials for what lies beside a corpus, from a grant. PolicyError where policy names no role."""
+        settings, url = self._house.policy.access.sts, self._house.policy.storage.url
+        return self.broker.session(question, compose_sts(settings, url=url), below=urlsplit(url).path)
+
     @cached_property
     def canaries(self) -> Canaries:
         return Canaries(
@@ -211,7 +219,7 @@ class AccessDesk:
     def me(self, *, founding: bool = False) -> Principal:
         """Whoever runs this process. Raises NotSignedIn, GrantInvalid for a token or session that is over.
 
-        In a workspace that knows nobody the account that owns it is the owner; with `founding` that is written down.
+        In a workspace that never had an owner the account that owns it is the owner; with `founding` that is written down.
         """
         token = self._environ.get(TOKEN_VARIABLE, "")
         session = self.session
@@ -220,7 +228,7 @@ class AccessDesk:
         if token:
             return self.tokens.authenticate(Confidential(token))
         known = self.principals.by_subject(self.machine_subject())
-        if known is None and self._owns_workspace() and self.principals.nobody():
+        if known is None and self._owns_workspace() and self.principals.unowned():
             known = self.found() if founding else self._owner_to_be()
         if known is None:
             hint = f"run `sottovoce login`, or set {TOKEN_VARIABLE} to a token of `sottovoce access token create`"
@@ -228,7 +236,7 @@ class AccessDesk:
         return known
 
     def found(self) -> Principal | None:
-        """This account as the owner of a workspace that knows nobody yet; None where it knows somebody."""
+        """This account as the owner of a workspace that never had one; None where it has."""
         subject = self.machine_subject()
         return self.principals.bootstrap(subject, provider=MACHINE, name=self.subject(OWNER, subject))
 

@@ -15,6 +15,7 @@ from sottovoce.access.grant_book import Wish
 from sottovoce.access.object_key import OBJECT_KEY_BYTES, object_key, open_with
 from sottovoce.access.principals import Kind
 from sottovoce.access.roles import Operation, Role
+from sottovoce.access.sts import StsBroker
 from sottovoce.database.access_tables import reads
 from sottovoce.database.engine import reading
 from sottovoce.domain.confidential import Confidential
@@ -244,3 +245,32 @@ def test_an_object_key_opens_what_the_recordings_key_sealed(size: int) -> None:
         object_key(key, context, sealed[:55])
     with pytest.raises(SealBroken):
         open_with(Confidential(b"short"), sealed)
+
+
+class Minting:
+    """STS, as far as one call goes."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, object] = {}
+
+    def assume_role(self, **asked: object) -> dict[str, object]:
+        self.asked = asked
+        found = {"AccessKeyId": "A", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": None}
+        return {"Credentials": found}
+
+
+def test_a_grant_for_a_whole_version_gets_credentials_for_what_lies_beside_it(house) -> None:
+    """In the holder's name, for one prefix, in the ledger; a grant for less of it gets none."""
+    question, client = replace(training(house), resource=VERSION), Minting()
+    sts = StsBroker(client=client, role="arn:aws:iam::123456789012:role/reader", bucket="corpus-bucket")
+    made = house.access.broker.session(question, sts, below="/objects")
+    assert made.prefix == "objects/corpora/corpus/"
+    assert "objects/corpora/corpus/*" in str(client.asked["Policy"])
+    (entry,) = [e for _, e in house.ledger.entries() if e.action is Action.CREDENTIAL_ISSUED]
+    assert client.asked["Tags"][0]["Value"] == entry.actor
+    less = replace(training(house, prefix=f"{VERSION}/train"), resource=VERSION)
+    with pytest.raises(AccessRefused):
+        house.access.broker.session(less, sts)
+    house.access.principals.suspend(entry.actor, by=house.access.me().id, why="X")
+    with pytest.raises(AccessSuspended):
+        house.access.broker.session(question, sts)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from sottovoce.access.alerts import FileChannel, MailChannel, WebhookChannel
+from sottovoce.access.principals import Kind
+from sottovoce.access.roles import Role
 from sottovoce.errors import NotSignedIn, PolicyError
 from sottovoce.policy.model import AccessAlerts
 from sottovoce.settings import Workspace
@@ -28,10 +30,18 @@ def test_the_owner_has_one_name_before_and_after_it_is_written_down(house: House
     """What was done in its name before can be told from what anybody else did."""
     desk = AccessDesk(house, environ={"XDG_STATE_HOME": str(tmp_path)})
     before = desk.me()
-    assert desk.principals.nobody()
+    assert desk.principals.unowned()
     assert desk.me(founding=True).id == before.id
-    assert not desk.principals.nobody()
+    assert not desk.principals.unowned()
     assert desk.found() is None
+
+
+def test_whoever_comes_first_does_not_keep_the_owner_out(house: House, tmp_path: Path) -> None:
+    """A training job made known before anybody was an owner is not one."""
+    desk = AccessDesk(house, environ={"XDG_STATE_HOME": str(tmp_path)})
+    desk.principals.create(Kind.TRAINING, by=desk.me().id, roles=[Role.TRAINER])
+    assert desk.me(founding=True).label == "owner"
+    assert len(desk.principals.all()) == 2
 
 
 def test_a_workspace_of_another_account_lets_nobody_in(house: House, tmp_path: Path, monkeypatch) -> None:
