@@ -49,8 +49,7 @@ class Found(enum.StrEnum):
     UNPROVED = "not proved"
 
 
-# 0 for ok, 10 to 21 for the others in this order (an unsigned tail is 13); 2 is a wrong call
-EXIT_CODES = {found: 0 if found is Found.OK else 9 + number for number, found in enumerate(Found)}
+EXIT_CODES = {found: 9 + number if number else 0 for number, found in enumerate(Found)}  # 0, 10, 11 …; 2: a wrong call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +73,8 @@ Row = tuple[int, bytes, bytes]  # position, entry, stored leaf hash
 Head = tuple[int, bytes]  # size and root of a checkpoint whose signature holds
 
 
-Vkeys = str | Sequence[str]  # one key of the log, or several, and those of witnesses
-Notes = Sequence[str]  # checkpoints kept elsewhere
+Texts = Sequence[str]  # checkpoints kept elsewhere
+Vkeys = str | Texts  # keys of the log, and of witnesses
 
 
 class RefusedError(Exception):
@@ -195,10 +194,9 @@ def open_note(note: str, vkeys: Vkeys) -> str:
 def open_checkpoint(note: str, vkeys: Vkeys, quorum: int = 0) -> Head:
     """(size, root) of a checkpoint that the log signed under its own name, and at least `quorum` witnesses."""
     text, signers = _open(note, vkeys)
-    if (text.partition("\n")[0], True) not in {(name, key[0] == LOG) for name, key in signers}:
-        raise RefusedError(Found.BAD_SIGNATURE)
-    if sum(key[0] != LOG for _, key in signers) < quorum:
-        raise RefusedError(Found.UNWITNESSED)
+    known = text.partition("\n")[0] in {name for name, key in signers if key[0] == LOG}
+    if not known or sum(key[0] != LOG for _, key in signers) < quorum:
+        raise RefusedError(Found.UNWITNESSED if known else Found.BAD_SIGNATURE)
     return _head(text)
 
 
@@ -264,7 +262,7 @@ def _unbase64(text: str) -> bytes:
     return raw
 
 
-def verify_export(folder: Path, vkeys: Vkeys, anchors: Notes = (), quorum: int = 0) -> Verdict:
+def verify_export(folder: Path, vkeys: Vkeys, anchors: Texts = (), quorum: int = 0) -> Verdict:
     """Judges an export: every checkpoint signed, every entry where it was, every tile as computed."""
     files = [*sorted(folder.glob("checkpoints/*")), *folder.glob("checkpoint")]
     notes = [*anchors, *(path.read_bytes().decode() for path in files)]
@@ -334,7 +332,7 @@ def verify_proof(text: str, vkeys: Vkeys, quorum: int = 0) -> Verdict:
     return Verdict(found=Found.OK if held else Found.TAMPERED, size=size, signed=size, leaf=index, entry=entry)
 
 
-def verify_growth(text: str, vkeys: Vkeys, anchors: Notes, quorum: int = 0) -> Verdict:
+def verify_growth(text: str, vkeys: Vkeys, anchors: Texts, quorum: int = 0) -> Verdict:
     """Judges a consistency proof (the body of a C2SP add-checkpoint) from a checkpoint kept elsewhere."""
     head, blank, note = text.partition("\n\n")
     match = re.fullmatch(r"old (0|[1-9][0-9]{0,18})((?:\n\S+){0,63})", head)
@@ -347,31 +345,32 @@ def verify_growth(text: str, vkeys: Vkeys, anchors: Notes, quorum: int = 0) -> V
 
 
 def verify_certificate(note: str, vkeys: Vkeys, proofs: Sequence[Path] = ()) -> Verdict:
-    """Judges an erasure certificate. With proofs, or an export: each entry it names must be shown, and say its id."""
+    """Judges an erasure certificate. With proofs, or an export: each entry that it names must be shown, and say its id,
+    or else one that holds the certificate's own digest, and so says when it was given."""
     header, line, end = open_note(note, vkeys).split("\n")
     if header != CERTIFICATE_HEADER or end:
         raise RefusedError(Found.UNREADABLE)
-    content, shown = json.loads(line), set()
+    content, shown, dated = json.loads(line), set(), f'"{hashlib.sha256(note.encode()).hexdigest()}"'.encode()
     for path in proofs:
         if (verdict := verify(path, vkeys)).found != Found.OK:
             return verdict
-        rows = _rows(path) if path.is_dir() else [(verdict.leaf or 0, verdict.entry, b"")]
-        said = f'"erasure":"{content["id"]}"'.encode()
-        shown |= {seq for seq, data, _ in rows if seq in content["ledger"] and said in data}
-    says = f"certificate of {content['recordings']} recordings, {len(shown)} of {len(content['ledger'])} entries shown"
-    return Verdict(found=Found.UNPROVED if proofs and shown != set(content["ledger"]) else Found.OK, says=says)
+        for seq, data, _ in _rows(path) if path.is_dir() else [(verdict.leaf or 0, verdict.entry, b"")]:
+            if dated in data or (seq in content["ledger"] and f'"erasure":"{content["id"]}"'.encode() in data):
+                shown.add("certified" if dated in data else seq)
+    also, due = ", and the ledger holds its digest" * ("certified" in shown), set(content["ledger"])
+    says = f"certificate of {content['recordings']} recordings, {len(shown & due)} of {len(due)} entries shown{also}"
+    return Verdict(found=Found.OK if not proofs or also or shown == due else Found.UNPROVED, says=says)
 
 
-def verify(path: Path, vkeys: Vkeys, anchors: Notes = (), proofs: Sequence[Path] = (), quorum: int = 0) -> Verdict:
+def verify(path: Path, keys: Vkeys, anchors: Texts = (), proofs: Sequence[Path] = (), quorum: int = 0) -> Verdict:
     """Judges whatever the path leads to: an export folder, a proof, a consistency proof or a certificate."""
     try:
         if path.is_dir():
-            return verify_export(path, vkeys, anchors, quorum)
-        if (text := path.read_bytes().decode()).startswith(PROOF_HEADER):
-            return verify_proof(text, vkeys, quorum)
-        if text.startswith("old "):
-            return verify_growth(text, vkeys, anchors, quorum)
-        return verify_certificate(text, vkeys, proofs)
+            return verify_export(path, keys, anchors, quorum)
+        if (text := path.read_bytes().decode()).startswith("old "):
+            return verify_growth(text, keys, anchors, quorum)
+        proof = text.startswith(PROOF_HEADER)
+        return verify_proof(text, keys, quorum) if proof else verify_certificate(text, keys, proofs)
     except RefusedError as refused:
         return Verdict(found=refused.args[0])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,11 @@ def test_certificates_are_shown_with_their_entries(
     assert says(tmp_path / "export") == "ok: certificate of 2 recordings, 2 of 2 entries shown"
     assert says(proofs[1]).startswith("not proved: ")
     assert says(proofs[0], proofs[3]).startswith("not proved: ")
+    digest = hashlib.sha256(note.read_bytes()).hexdigest()
+    (certified,) = ledger.record([an_entry(Action.ERASURE_CERTIFIED, facts={"certificate": digest})])
+    dated = tmp_path / "dated.tlog-proof"
+    dated.write_text(ledger.prove(certified), encoding="utf-8")
+    assert says(dated) == "ok: certificate of 2 recordings, 0 of 2 entries shown, and the ledger holds its digest"
     moved = tmp_path / "moved"
     moved.write_text(sign_certificate({**content, "ledger": [seqs[1], seqs[3]]}, make_signer()), encoding="utf-8")
     assert says(*proofs, path=moved).startswith("not proved: ")
