@@ -1,4 +1,4 @@
-"""Events that came in, the work they ask for, verdicts, and what follows from them. Times are milliseconds since 1970, UTC.
+"""Events that came in, the work they ask for, verdicts, what follows. Times are milliseconds since 1970, UTC.
 
 Nothing of an event is kept but who sent it, its id and its digest. A job's `locator` holds the ids that its source
 needs to find the recording, and is emptied when the job is done; callers, addresses and extensions are there as
@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text
 
-from sottovoce.database.tables import metadata
+from sottovoce.database.tables import Number, metadata
 
 intake_events: Final = Table(
     "intake_events",
@@ -65,8 +65,8 @@ verdicts: Final = Table(
     Column("at_ms", BigInteger, nullable=False),
     Index("ix_verdicts_subject", "subject", "rule", "type", unique=True),
 )
-"""One for each recording, rule and type. `confidence` is in thousandths; `available_ms` is when its media could first be
-read, so that `at_ms` less it is the time to the verdict."""
+"""One for each recording, rule and type. `confidence` is in thousandths; `available_ms` is when its media could first
+be read, so that `at_ms` less it is the time to the verdict."""
 
 remediations: Final = Table(
     "remediations",
@@ -85,4 +85,15 @@ remediations: Final = Table(
     PrimaryKeyConstraint("subject", "step"),
     Index("ix_remediations_state", "state", "due_ms"),
 )
-"""One of each step for a recording. `locator` is emptied when the step is done; `error` is the code of the last failure."""
+"""One of each step for a recording. `locator` is emptied when it is done; `error` is the last failure's code."""
+
+rate_leases: Final = Table(
+    "rate_leases",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("ix_rate_leases_name", "name", "at_ms"),
+)
+"""Requests that processes may send to a source that counts them by the minute."""

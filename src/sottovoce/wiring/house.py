@@ -23,6 +23,7 @@ from sottovoce.custody.registry import Registry
 from sottovoce.custody.subject import ByConversation
 from sottovoce.database.engine import open_engine
 from sottovoce.database.migrate import upgrade
+from sottovoce.database.rate_leases import RateLeases
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import WorkspaceError
@@ -173,6 +174,7 @@ class House:
             root=self.workspace.root,
             tokenizer=self.tokenizer,
             inbox=lambda name, settings: self.uploads.source(name, settings),
+            leases=RateLeases(engine=self._database),
         )
 
     @cached_property

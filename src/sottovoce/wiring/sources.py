@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import assert_never
 
+from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import PolicyError
 from sottovoce.policy.model import BucketSource as BucketPolicy
 from sottovoce.policy.model import FolderSource as FolderPolicy
@@ -17,6 +19,7 @@ from sottovoce.policy.model import Source as SourcePolicy
 from sottovoce.settings import resolve_secret
 from sottovoce.sources.bucket import BucketSource
 from sottovoce.sources.folder import FolderSource
+from sottovoce.sources.genesys.budget import Leases, SharedBudget
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource
@@ -27,9 +30,16 @@ ACCENT_ATTRIBUTE = "accentRegion"
 
 
 def compose_sources(
-    policy: Policy, *, root: Path, tokenizer: Tokenizer, inbox: Callable[[str, InboxPolicy], Source] | None = None
+    policy: Policy,
+    *,
+    root: Path,
+    tokenizer: Tokenizer,
+    inbox: Callable[[str, InboxPolicy], Source] | None = None,
+    leases: Leases | None = None,
 ) -> dict[str, Source]:
     """By their names; folders and secret files lie below `root`, inboxes are made by `inbox`.
+
+    With `leases`, all processes that share them keep to one budget of requests.
 
     Raises WorkspaceError, PolicyError.
     """
@@ -41,7 +51,7 @@ def compose_sources(
             case BucketPolicy():
                 return _bucket(name, settings, policy, root, tokenizer)
             case GenesysPolicy():
-                return _genesys(name, settings, policy, root, tokenizer)
+                return _genesys(name, settings, policy, root, tokenizer, leases)
             case InboxPolicy():
                 if inbox is None:
                     raise PolicyError("an inbox is read in its own workspace only")
@@ -108,19 +118,23 @@ def _bucket(name: str, settings: BucketPolicy, policy: Policy, root: Path, token
     )
 
 
-def _genesys(name: str, settings: GenesysPolicy, policy: Policy, root: Path, tokenizer: Tokenizer) -> GenesysSource:
+def _genesys(
+    name: str, settings: GenesysPolicy, policy: Policy, root: Path, tokenizer: Tokenizer, leases: Leases | None
+) -> GenesysSource:
     hosts = Hosts.of(
         region=settings.region,
         api_url=settings.api_url,
         login_url=settings.login_url,
         media_hosts=settings.media_hosts,
     )
+    client_id, timing = resolve_secret(settings.client_id, base=root), Timing.of_system()
     client = GenesysClient(
         hosts=hosts,
-        client_id=resolve_secret(settings.client_id, base=root),
+        client_id=client_id,
         client_secret=resolve_secret(settings.client_secret, base=root),
-        timing=Timing.of_system(),
+        timing=timing,
         requests_per_minute=settings.requests_per_minute,
+        budget=_shared(leases, hosts, client_id, settings.requests_per_minute, timing),
     )
     return GenesysSource(
         name=name,
@@ -133,6 +147,16 @@ def _genesys(name: str, settings: GenesysPolicy, policy: Policy, root: Path, tok
         since=_midnight(settings.since),
         until=_midnight(settings.until),
     )
+
+
+def _shared(
+    leases: Leases | None, hosts: Hosts, client_id: Confidential[str], per_minute: int, timing: Timing
+) -> SharedBudget | None:
+    """One budget for each client of each organisation, under a name that tells neither."""
+    if leases is None:
+        return None
+    name = hashlib.sha256(f"{hosts.api_url}\n{client_id.reveal()}".encode()).hexdigest()
+    return SharedBudget(leases=leases, name=name, per_minute=per_minute, timing=timing)
 
 
 def _midnight(day: date | None) -> datetime | None:

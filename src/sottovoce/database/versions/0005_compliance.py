@@ -76,3 +76,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subject", "step", name="pk_remediations"),
     )
     op.create_index("ix_remediations_state", "remediations", ["state", "due_ms"])
+    op.create_table(
+        "rate_leases",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_rate_leases"),
+    )
+    op.create_index("ix_rate_leases_name", "rate_leases", ["name", "at_ms"])

@@ -17,7 +17,7 @@ import httpx
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import SourceError, SourceRefused, SourceUnavailable
 from sottovoce.sources.genesys.auth import ClientCredentials
-from sottovoce.sources.genesys.budget import RateBudget
+from sottovoce.sources.genesys.budget import Budget, RateBudget
 from sottovoce.sources.genesys.exchange import LOST, Answer, Send, Wait, persist
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.network import CheckedBackend, CheckedTransport
@@ -37,7 +37,7 @@ def _no_addresses(_: logging.LogRecord) -> bool:
 
 
 class GenesysClient:
-    """Speaks to one organisation. Share one for each process, so that its budget is shared too."""
+    """Speaks to one organisation, within a budget that is its own unless one is handed in."""
 
     def __init__(
         self,
@@ -47,12 +47,13 @@ class GenesysClient:
         client_secret: Confidential[str],
         timing: Timing,
         requests_per_minute: int = 300,
+        budget: Budget | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         logging.getLogger("httpx").addFilter(_no_addresses)
         self.hosts = hosts
         self.timing = timing
-        self._budget = RateBudget(per_minute=requests_per_minute, timing=timing)
+        self._budget = budget or RateBudget(per_minute=requests_per_minute, timing=timing)
         auth = ClientCredentials(
             token_url=hosts.login_url + TOKEN,
             client_id=client_id,
