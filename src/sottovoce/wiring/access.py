@@ -219,7 +219,7 @@ class AccessDesk:
     def me(self, *, founding: bool = False) -> Principal:
         """Whoever runs this process. Raises NotSignedIn, GrantInvalid for a token or session that is over.
 
-        In a workspace that never had an owner the account that owns it is the owner; with `founding` that is written down.
+        A workspace that never had an owner belongs to the account that owns it; with `founding` that is written down.
         """
         token = self._environ.get(TOKEN_VARIABLE, "")
         session = self.session
