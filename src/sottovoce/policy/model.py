@@ -100,13 +100,17 @@ class Anonymization(Strict):
 Split = Literal["train", "validation", "test"]
 
 
+def _splits() -> dict[Split, float]:
+    return {"train": 0.8, "validation": 0.1, "test": 0.1}
+
+
 class Corpus(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = "corpus"
     rate: Literal[8000, 16000] = 16000
     format: Literal["wav", "flac"] = "flac"
     channels: Literal["separate", "mix", "customer", "agent"] = "separate"
     """`separate` makes one sample a channel, so that splits can keep speakers apart."""
-    splits: dict[Split, float] = Field(default_factory=lambda: {"train": 0.8, "validation": 0.1, "test": 0.1})
+    splits: dict[Split, float] = Field(default_factory=_splits)
     queue_categories: dict[str, str] = Field(default_factory=dict)
     """Queue id or name to category; the only thing about a queue that is ever released."""
 
