@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: install demo test lint format types contracts bench chaos lock clean
+.PHONY: install demo test lint format types contracts bench chaos fuzz shredding azurite lock clean
 
 install: .venv/.installed  ## a .venv with the program
 
@@ -45,10 +45,19 @@ format: .venv/.developing
 	$(BIN)/ruff format .
 
 bench: .venv/.developing  ## figures, ours beside the reference, in one run
-	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in $(filter-out benchmarks/shredding.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 chaos: .venv/.developing  ## kill workers at random, long form
 	SOTTOVOCE_CHAOS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m chaos --timeout=3600 tests/chaos
+
+fuzz: .venv/.developing  ## mutated messages at the intake; with atheris installed, guided by coverage
+	$(BIN)/python scripts/fuzz_intake.py -runs=$(or $(RUNS),1000000)
+
+shredding: .venv/.developing  ## 20,000 recordings, half of them erased, every byte of what is left searched
+	$(BIN)/python benchmarks/shredding.py
+
+azurite: .venv/.developing  ## Azure's own storage server, for the tests that skip without it (needs npm)
+	npm install --prefix .venv/azurite --no-audit --no-fund --silent azurite@3.35.0
 
 lock:  ## renew the hashed lock files (needs uv)
 	uv pip compile pyproject.toml requirements/build.in --group test --group lint --group bench --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt
