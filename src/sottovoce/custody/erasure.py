@@ -186,7 +186,7 @@ class Eraser:
             requested_by=request.requested_by,
             why=request.why,
             whole=marked.whole,
-            copies=marked.copied,
+            copies=tuple(each.recording for each in marked.refused),
         )
         try:
             self._notes.keep(listed)

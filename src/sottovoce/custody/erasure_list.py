@@ -38,7 +38,7 @@ class NoteStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One erasure: `whole` are recordings of which nothing stays, `copies` those whose corpus copy alone goes."""
+    """One erasure: `whole` are recordings of which nothing stays, `copies` held ones whose corpus copy alone goes."""
 
     id: str
     at: datetime

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
@@ -24,9 +25,10 @@ from sottovoce.custody.records import Location, locations_of
 from sottovoce.custody.rows import milliseconds
 from sottovoce.custody.subject import ByKeys
 from sottovoce.database.batches import batches
+from sottovoce.database.custody_tables import deferred_erasures
 from sottovoce.database.engine import forget_deleted, reading, writing
 from sottovoce.database.tables import erasures, recordings
-from sottovoce.database.upsert import insert_new
+from sottovoce.database.upsert import insert_missing, insert_new
 from sottovoce.errors import ObjectLocked, StorageError
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Ledger
@@ -103,6 +105,7 @@ class Replayer:
         left = self._copies(copies)
         failed = (*self._destroyer.destroy(whole), *self._destroyer.delete(left))
         blanked = self._blank(revived, left, failed)
+        self._defer(listed.values(), frozenset(whole))
         certificates = self._restore(listed)
         forget_deleted(self._engine)
         return ReplayReport(
@@ -172,6 +175,26 @@ class Replayer:
                 entries.append(Entry(at=request.at, actor=self._actor, action=Action.ERASURE_REPLAYED, facts=facts))
             self._ledger.append(connection, entries)
         return done
+
+    def _defer(self, listed: Iterable[Listed], whole: frozenset[str]) -> None:
+        """What a hold had put off is due again when the hold is lifted, though the backup never knew."""
+        rows: list[dict[str, Any]] = [
+            {
+                "recording": key,
+                "erasure": each.id,
+                "requested_by": each.requested_by,
+                "why": each.why,
+                "asked_ms": milliseconds(each.at),
+            }
+            for each in listed
+            for key in each.copies
+            if key not in whole
+        ]
+        with writing(self._engine) as connection:
+            for some in batches(rows):
+                there = _standing(connection, [row["recording"] for row in some])
+                alive = {key for key, erased_ms in there if erased_ms is None}
+                insert_missing(connection, deferred_erasures, [row for row in some if row["recording"] in alive])
 
     def _restore(self, listed: dict[str, Listed]) -> int:
         """Rows of erasures that the backup had not: with their certificate where it was kept."""

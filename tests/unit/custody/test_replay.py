@@ -188,7 +188,7 @@ def test_the_corpus_copy_of_a_held_recording_goes_again(
     clock: Make,
     three: list[str],
 ) -> None:
-    """What was erased under a hold was its copy; a restore brings the copy back, and it goes again."""
+    """What was erased under a hold was its copy; a restore brings it back, and it goes again; the rest stays due."""
     subject = ByConversation(conversation_id="PLANTED-1")
     holds.place(subject, matter="case-1", why="LITIGATION", by="counsel-1")
     put_back = backup()
@@ -200,6 +200,7 @@ def test_the_corpus_copy_of_a_held_recording_goes_again(
     (left,) = lineage_of(engine, "PLANTED-1").recordings
     assert left.held_since is not None
     assert three[0] in vault.keys
+    assert Holds(engine=engine, ledger=ledger, clock=clock).lift("case-1", by="counsel-1").deferred == (three[0],)
     engine.dispose()
 
 
