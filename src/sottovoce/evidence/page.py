@@ -22,6 +22,7 @@ body { margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 4rem; background: va
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.05rem; margin: 0; flex: 1 1 20rem; }
 p { margin: .25rem 0; }
+a { color: inherit; }
 .quiet { color: var(--quiet); }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 ul.counts { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; list-style: none; margin: 1.25rem 0 2rem; padding: 0; }
