@@ -28,8 +28,9 @@ GUESSED_BESIDE = 0.5
 GUESSED_AFTER = 0.55
 """Mean word probability below which a phrase beside a card number, or a turn after it, is taken to belong to it."""
 NOISY_BESIDE = 0.65
-NOISY_AFTER = 0.8
-"""The same on a noisy line, where digits are written as other words with some confidence."""
+NOISY_AFTER = 0.9
+"""The same on a noisy line, where digits are written as other words with some confidence, and where noise joins an
+answer to what is said after it: so the first phrase of a turn is judged by itself."""
 
 
 def beside_cards(call: HeardCall, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -44,7 +45,6 @@ def _on(call: HeardCall, line: Line, cards: Sequence[Span]) -> Iterator[Finding]
     if not cards:
         return
     phrases = [p for turn in line.turns for p in line.phrases(turn)]
-    least = NOISY_AFTER if call.is_noisy(line.channel) else GUESSED_AFTER
     for card in cards:
         before = [p for p in reversed(phrases) if p.span.start < card.start]
         after = [p for p in phrases if p.span.end > card.end]
@@ -53,8 +53,17 @@ def _on(call: HeardCall, line: Line, cards: Sequence[Span]) -> Iterator[Finding]
         if call.role(line.channel) is not Role.AGENT:
             window = Span(card.end, card.end + call.samples(AFTER_CARD_S))
             for turn in line.turns_within(window):
-                if is_guessed(line, turn, below=least):
-                    yield _finding(Entity.CREDIT_DEBIT_CVV, line, turn.span)
+                yield from _answer(call, line, turn)
+
+
+def _answer(call: HeardCall, line: Line, turn: Turn) -> Iterator[Finding]:
+    """The turn, or on a noisy line its first phrase, where it is short and was guessed."""
+    if is_guessed(line, turn, below=GUESSED_AFTER):
+        yield _finding(Entity.CREDIT_DEBIT_CVV, line, turn.span)
+    elif call.is_noisy(line.channel):
+        first = line.phrases(turn)[0]
+        if is_guessed(line, first, below=NOISY_AFTER):
+            yield _finding(Entity.CREDIT_DEBIT_CVV, line, first.span)
 
 
 def _adjoining(call: HeardCall, line: Line, phrases: Sequence[Turn], card: Span) -> Iterator[Turn]:
