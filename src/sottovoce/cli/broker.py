@@ -39,5 +39,5 @@ def serve(
     house.vault.epochs()
     app = broker_app(broker=house.access.broker, store=house.store, clock=house.clock, origin=origin)
     answer({"origin": origin}) if as_json else say(f"Serving readers at {origin}; Ctrl-C ends it.")
-    with bound:
+    with bound, house.signing():
         server(app, address).run(sockets=[bound])

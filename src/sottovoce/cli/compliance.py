@@ -45,7 +45,8 @@ def run(
     stop = _stopping()
     others = [_start(house, once=once) for _ in range(workers - 1)]
     try:
-        _work(house, stop, once=once)
+        with house.signing():
+            _work(house, stop, once=once)
     finally:
         for process in others:
             if not once:

@@ -285,7 +285,7 @@ def describe(report: ErasureReport) -> dict[str, object]:
 
 
 REMAINS: Final = {
-    BACKUPS: "backups of the key store, until the next epoch (at most a month)",
+    BACKUPS: "backups of the key store, until its epoch is rolled (`sottovoce keys roll`)",
     FROZEN_KEY: "the key of held recordings, until the hold is lifted",
     "CERTIFICATE_NOT_COPIED": "no copy of the certificate beside the list of erasures: keep this one",
     ARCHIVES: "the database server's own log and archives, until they age out",

@@ -2,8 +2,8 @@
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 policy, 4 workspace, 5 media, 6 models and hearing,
 7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused, 12 a
-wrong truth file, 15 events, 17 a ledger with an unsigned tail. Errors are one line and a hint; tracebacks,
-which could quote speech, are not printed.
+wrong truth file, 13 access, 14 uploads, 15 events, 16 judging calls, 17 a ledger with an unsigned tail.
+Errors are one line and a hint; tracebacks, which could quote speech, are not printed.
 """
 
 from __future__ import annotations

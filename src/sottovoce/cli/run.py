@@ -40,7 +40,7 @@ def drive(house: House, *, workers: int, retry: bool = False, quiet: bool = Fals
     """The whole run, with a progress bar on standard error unless quiet."""
     began = time.monotonic()
     house.vault.epochs()  # a ring that does not open is said here, before workers die of it one by one
-    with bar(quiet=quiet) as progress:
+    with house.signing(), bar(quiet=quiet) as progress:
         looking = progress.add_task("looking at what there is", total=None)
         surveyor = house.surveyor()
         if retry:

@@ -31,4 +31,5 @@ def worker(
         answer({"node": name, "slot": slot})
     else:
         say(f"{name}, slot {slot}: taking recordings; Ctrl-C ends it after the one at hand.")
-    house.worker(node=name, slot=slot).serve(house.carrier(), stop)
+    with house.signing():
+        house.worker(node=name, slot=slot).serve(house.carrier(), stop)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ from sottovoce.wiring.features import with_features
 from sottovoce.wiring.intake import compose_desk, compose_door
 from sottovoce.wiring.key_providers import open_provider
 from sottovoce.wiring.keys import KeyCustodian, open_keystore
-from sottovoce.wiring.ledger import compose_ledger
+from sottovoce.wiring.ledger import cadence, compose_ledger, tell_unsigned
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
 from sottovoce.wiring.uploads import Uploads
@@ -122,6 +123,10 @@ class House:
             workspace=self.workspace,
             clock=self.clock,
         )
+
+    def signing(self) -> AbstractContextManager[None]:
+        """While the block runs, what is written to the ledger is signed as often as the policy wants."""
+        return cadence(self.ledger, self.policy).keeping(on_failure=tell_unsigned)
 
     @cached_property
     def registry(self) -> Registry:
