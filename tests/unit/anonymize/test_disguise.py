@@ -103,7 +103,9 @@ def test_sound_of_no_recording_is_disguised_as_well(call):
 
 
 @pytest.mark.parametrize(
-    "answer", [lambda s: s[:-1], lambda s: np.append(s, 0), lambda s: np.full_like(s, np.nan)], ids=str
+    "answer",
+    [lambda s: s[:-1], lambda s: np.append(s, 0), lambda s: np.full_like(s, np.nan)],
+    ids=["shorter", "longer", "broken"],
 )
 def test_an_anonymizer_that_changes_length_or_breaks_is_not_believed(call, answer):
     """Then nothing is released."""
