@@ -26,8 +26,7 @@ demo: .venv/.installed  ## the main job, end to end, on sample calls
 
 test: .venv/.developing  ## every test, with coverage of the rooms that must not be wrong
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
-	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadfile --cov=sottovoce --cov-branch --cov-report= $(ARGS)
 	$(BIN)/python scripts/coverage_gate.py
 
 lint: .venv/.developing types contracts  ## style, types, import contracts
