@@ -39,6 +39,7 @@ def run(
     *,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that judge, on this machine.")] = 1,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is due any more.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge what is due and do what follows, until interrupted. Start `sottovoce intake serve` beside it."""
     house = house_at(workspace, actor="compliance")
@@ -53,6 +54,7 @@ def run(
                 process.terminate()
             process.wait()
     house.ledger.checkpoint()
+    _waiting_told(house, as_json=as_json)
 
 
 @app.command("verdicts")
@@ -76,13 +78,7 @@ def verdicts(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 @app.command("status")
 def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Say what waits: events, jobs, steps that follow."""
-    house = house_at(workspace, actor="compliance")
-    told = {"jobs": house.desk.counts(), "steps": dict(house.compliance.remediator.counts())}
-    if as_json:
-        answer(told)
-        return
-    for name, counts in told.items():
-        facts(name, {state: str(count) for state, count in sorted(counts.items())} or {"none": "0"})
+    _waiting_told(house_at(workspace, actor="compliance"), as_json=as_json)
 
 
 @app.command("replay")
@@ -133,10 +129,15 @@ def check(
 
 
 @rules_app.command("show")
-def show() -> None:
+def show(*, as_json: AsJson = False) -> None:
     """Print the packaged rules, to start a file of your own from."""
     from importlib import resources
 
+    from sottovoce.compliance.rules import default_rules
+
+    if as_json:
+        answer(default_rules().rules.model_dump(mode="json"))
+        return
     typer.echo(resources.files("sottovoce.compliance").joinpath("rules.yaml").read_text(encoding="utf-8"), nl=False)
 
 
@@ -224,6 +225,16 @@ def _waiting(house: House) -> bool:
     jobs = house.desk.counts()
     steps = house.compliance.remediator.counts()
     return bool(jobs.get("ready", 0) + jobs.get("taken", 0) + steps.get("ready", 0))
+
+
+def _waiting_told(house: House, *, as_json: bool) -> None:
+    """How many jobs and steps are in each state."""
+    told = {"jobs": house.desk.counts(), "steps": dict(house.compliance.remediator.counts())}
+    if as_json:
+        answer(told)
+        return
+    for name, counts in told.items():
+        facts(name, {state: str(count) for state, count in sorted(counts.items())} or {"none": "0"})
 
 
 def _start(house: House, *, once: bool) -> subprocess.Popen[bytes]:

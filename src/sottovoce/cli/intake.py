@@ -21,6 +21,7 @@ def serve(
     workspace: InWorkspace = HERE,
     *,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Another port than the policy's.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Serve POST /v1/events/recordings until interrupted; put TLS in front of it."""
     import uvicorn
@@ -29,7 +30,8 @@ def serve(
     settings = house.policy.intake
     app = _app(house)
     at = port or settings.port
-    say(f"Taking events at http://{settings.host}:{at}/v1/events/recordings; Ctrl-C ends it.")
+    url = f"http://{settings.host}:{at}/v1/events/recordings"
+    answer({"url": url}) if as_json else say(f"Taking events at {url}; Ctrl-C ends it.")
     uvicorn.run(app, host=settings.host, port=at, log_level="warning", access_log=False, server_header=False)
 
 

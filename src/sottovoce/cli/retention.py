@@ -175,6 +175,7 @@ def lifecycle_(
     container: Annotated[str, typer.Option(help="Azure: the container's name.")] = "",
     no_expiry: Annotated[bool, typer.Option("--no-expiry", help="Tier to the archive, and delete nothing.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the document here.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """The bucket's own lifecycle rules, as its provider takes them (JSON): the second lock behind the sweep."""
     house = house_at(workspace)
@@ -188,7 +189,8 @@ def lifecycle_(
         typer.echo(text)
     else:
         write_whole(output, f"{text}\n".encode())
-        say(f"lifecycle rules for {chosen.value}: {output}")
+        told = {"provider": chosen.value, "written": str(output)}
+        answer(told) if as_json else say(f"lifecycle rules for {chosen.value}: {output}")
 
 
 def _provider(url: str) -> Provider:

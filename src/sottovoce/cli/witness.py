@@ -52,6 +52,7 @@ def serve(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8792,
+    as_json: AsJson = False,
 ) -> None:
     """Answer until interrupted. Put it behind a proxy that speaks TLS where others can reach it."""
     import uvicorn
@@ -60,8 +61,6 @@ def serve(
 
     witness = open_witness(folder, memory=SqliteWitnessMemory)
     keys = [str(each.key) for each in witness.cosigners]
-    facts(
-        "The witness is serving; Ctrl-C ends it",
-        {"url": f"http://{host}:{port}", "key": keys, "logs": list(witness.logs)},
-    )
+    told = {"url": f"http://{host}:{port}", "key": keys, "logs": list(witness.logs)}
+    answer(told) if as_json else facts("The witness is serving; Ctrl-C ends it", told)
     uvicorn.run(WitnessApp(witness), host=host, port=port, log_level="warning", access_log=False)
