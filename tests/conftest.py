@@ -13,6 +13,8 @@ from sottovoce.testing.postgres import postgres, postgres_server
 
 __all__ = ["hsm_token", "postgres", "postgres_server", "softhsm"]
 
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables would then be cut to it
+
 settings.register_profile("sottovoce", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sottovoce")
 
