@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Judge recordings by rules, and act on verdicts.")
 rules_app = typer.Typer(no_args_is_help=True, help="Check rules, and try them on a call.")
 
-IDLE_S = 0.5
+IDLE_S = 1.0
 STALE = timedelta(minutes=30)
 """A job taken so long ago was taken by a process that is gone."""
 
@@ -209,15 +209,22 @@ def _work(house: House, stop: threading.Event, *, once: bool) -> None:
     """Jobs first, then what follows from them; the models are warm before the first."""
     rooms = house.compliance
     examiner, remediator = rooms.examiner, rooms.remediator
-    house.desk.recover(older_than=STALE)
+    _tend(house)
     while not stop.is_set():
         worked = examiner.work() + remediator.work()
         if worked:
             continue
         if once and not _waiting(house):
             return
-        remediator.settle()
+        _tend(house)
         stop.wait(IDLE_S)
+
+
+def _tend(house: House) -> None:
+    """What dead processes held goes on, and events older than a week are forgotten."""
+    house.desk.recover(older_than=STALE)
+    house.desk.forget()
+    house.compliance.remediator.settle()
 
 
 def _waiting(house: House) -> bool:

@@ -37,6 +37,7 @@ intake_jobs: Final = Table(
     Column("tokens", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
     Column("due_ms", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),

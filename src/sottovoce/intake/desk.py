@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, RowMapping, case, delete, func, insert, select, tuple_, update
 
 from sottovoce.database.compliance_tables import intake_events, intake_jobs
 from sottovoce.database.engine import reading, writing
@@ -24,6 +24,9 @@ from sottovoce.intake.protocol import Delivery
 KEPT: Final = timedelta(days=7)
 """How long an event is remembered: senders' retry tables run to 75 hours (SECURITY.md 5.1)."""
 _LOCK: Final = int.from_bytes(b"svintake")
+
+MOST_DEATHS: Final = 3
+"""A recording that kills whoever reads it would otherwise go round for ever."""
 
 WAITING, READY, TAKEN, DONE, DEAD = "waiting", "ready", "taken", "done", "dead"
 
@@ -121,6 +124,7 @@ class Desk:
             "tokens": {},
             "state": READY,
             "attempts": 0,
+            "deaths": 0,
             "due_ms": now,
             "received_ms": milliseconds(parent.received_at),
             "changed_ms": now,
@@ -132,28 +136,21 @@ class Desk:
         with writing(self._engine) as connection:
             self._mark(connection, [subject], state=READY, due_ms=due, attempts=intake_jobs.c.attempts + 1)
 
-    def bury(self, subject: str) -> None:
-        """No more tries: a dead letter, which `replay` brings back."""
-        alive = intake_jobs.c.subject == subject, intake_jobs.c.state != DONE
-        with writing(self._engine) as connection:
-            values = {"state": DEAD, "changed_ms": milliseconds(self._clock())}
-            connection.execute(update(intake_jobs).where(*alive).values(**values))
-
     def replay(self) -> int:
-        """Brings every dead letter back; how many."""
+        """Brings every dead letter, a job that killed who took it, back; how many."""
         with writing(self._engine) as connection:
             dead = connection.execute(select(intake_jobs.c.subject).where(intake_jobs.c.state == DEAD)).scalars().all()
-            self._mark(connection, dead, state=READY, due_ms=milliseconds(self._clock()), attempts=0)
+            self._mark(connection, dead, state=READY, due_ms=milliseconds(self._clock()), attempts=0, deaths=0)
         return len(dead)
 
     def recover(self, *, older_than: timedelta) -> int:
-        """Jobs taken by a process that is gone become due again; how many."""
-        before = milliseconds(self._clock() - older_than)
-        stale = intake_jobs.c.state == TAKEN, intake_jobs.c.changed_ms < before
+        """Jobs taken by a process that is gone become due again, and dead letters the third time; how many."""
+        now = milliseconds(self._clock())
+        stale = intake_jobs.c.state == TAKEN, intake_jobs.c.changed_ms < milliseconds(self._clock() - older_than)
+        deaths = intake_jobs.c.deaths + 1
+        values = {"deaths": deaths, "state": case((deaths < MOST_DEATHS, READY), else_=DEAD), "changed_ms": now}
         with writing(self._engine) as connection:
-            found = connection.execute(select(intake_jobs.c.subject).where(*stale)).scalars().all()
-            self._mark(connection, found, state=READY)
-        return len(found)
+            return connection.execute(update(intake_jobs).where(*stale).values(**values)).rowcount
 
     def forget(self) -> int:
         """Drops events older than seven days; how many. Jobs stay: a recording is never judged twice."""
@@ -163,8 +160,6 @@ class Desk:
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        from sqlalchemy import func
-
         counted = select(intake_jobs.c.state, func.count()).group_by(intake_jobs.c.state)
         with reading(self._engine) as connection:
             return {state: int(count) for state, count in connection.execute(counted)}
@@ -239,6 +234,7 @@ class _Batch:
             "tokens": dict(arrival.announced.tokens),
             "state": WAITING if kind is Kind.STARTED else READY,
             "attempts": 0,
+            "deaths": 0,
             "due_ms": self._now,
             "received_ms": self._now,
             "changed_ms": self._now,

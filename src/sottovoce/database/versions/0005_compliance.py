@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("tokens", sa.JSON, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("deaths", sa.Integer, nullable=False),
         sa.Column("due_ms", sa.BigInteger, nullable=False),
         sa.Column("received_ms", sa.BigInteger, nullable=False),
         sa.Column("changed_ms", sa.BigInteger, nullable=False),

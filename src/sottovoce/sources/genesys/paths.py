@@ -22,9 +22,6 @@ ATTRIBUTES = "/api/v2/conversations/{conversationId}/participants/{participantId
 CALLBACKS = "/api/v2/conversations/callbacks"
 WORK_ITEMS = "/api/v2/taskmanagement/workitems"
 WORK_ITEM_QUERY = "/api/v2/taskmanagement/workitems/query"
-GDPR_REQUESTS = "/api/v2/gdpr/requests"
-GDPR_REQUEST = "/api/v2/gdpr/requests/{requestId}"
-RETENTION_QUERY = "/api/v2/recordings/retention/query"
 QUEUES = "/api/v2/routing/queues"
 SUBJECT_ME = "/api/v2/authorization/subjects/me"
 
@@ -40,9 +37,6 @@ API_TEMPLATES = (
     CALLBACKS,
     WORK_ITEMS,
     WORK_ITEM_QUERY,
-    GDPR_REQUESTS,
-    GDPR_REQUEST,
-    RETENTION_QUERY,
     QUEUES,
     SUBJECT_ME,
 )
