@@ -26,6 +26,7 @@ from sottovoce.errors import RecordingErased, SottovoceError
 from sottovoce.intake.desk import Desk, Job
 
 KIND: Final = "evidence"
+UNEXPECTED: Final = "E_UNEXPECTED"
 PATIENCE: Final = timedelta(hours=6)
 """How long after its event a recording may still be on its way."""
 FIRST_WAIT: Final = timedelta(seconds=2)
@@ -101,7 +102,7 @@ class Examiner:
         return len(jobs)
 
     def examine(self, job: Job) -> None:
-        """One job to its end, or put back. Only what is no doubt of ours is raised."""
+        """One job to its end, or put back. What cannot be judged is a person's, whatever kept it from being judged."""
         try:
             if job.recording_id is None:
                 self._expand(job)
@@ -113,6 +114,8 @@ class Examiner:
             if self._put_back(job, error):
                 return
             self._doubt(job, error.code)
+        except Exception:  # noqa: BLE001 - any doubt goes to a person, and a message nobody foresaw may quote speech
+            self._doubt(job, UNEXPECTED)
         self._bench.desk.finish([job.subject])
 
     def _expand(self, job: Job) -> None:

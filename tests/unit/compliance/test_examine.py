@@ -317,6 +317,22 @@ def test_what_cannot_be_judged_is_a_persons(make: Callable[..., Line], failure: 
     assert line.remedies.done == [(Step.WORK_ITEM, failure.code)]
 
 
+def test_what_nobody_foresaw_is_a_persons_too(make: Callable[..., Line]) -> None:
+    """A bug in a detector, with words in its message: a verdict of doubt by code, and the next job is taken."""
+
+    class Broken:
+        def find(self, sound: Sound, transcript: Transcript) -> tuple[Finding, ...]:
+            raise KeyError("four one one one")
+
+    line = make(finds=Broken())
+    subject = line.announce(1)
+    line.announce(2)
+    line.settle()
+    (row,) = line.docket.verdicts(subject)
+    assert (row.found, row.type) == (Found.DOUBT, "E_UNEXPECTED")
+    assert line.desk.counts() == {"done": 2}
+
+
 def test_patience_ends(make: Callable[..., Line], clock: Any) -> None:
     """Six hours after its event a recording that is still not there is a doubt."""
     line = make()
