@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from sottovoce.custody.records import DELETED, PRESENT
 from sottovoce.database.batches import batches
+from sottovoce.database.compliance_tables import intake_jobs, remediations, verdicts
 from sottovoce.database.tables import (
     commitments,
     corpus_identities,
@@ -55,10 +56,20 @@ def blank_recordings(
             erased_ms=now_ms,
         )
     )
+    _end_judging(connection, keys)
     return {
         key: Blanked(objects=objects_of[key], samples=sum(samples_of[name] for name in names))
         for key, names in corpus_ids.items()
     }
+
+
+def _end_judging(connection: Connection, keys: Sequence[str]) -> None:
+    """Events, verdicts and what was to follow: nothing that leads back to the recording, nothing left to do."""
+    done: dict[str, object] = {"locator": None, "tokens": {}, "state": "done"}
+    connection.execute(update(intake_jobs).where(intake_jobs.c.subject.in_(keys)).values(**done))
+    undone = remediations.c.subject.in_(keys), remediations.c.locator.is_not(None)
+    connection.execute(delete(remediations).where(*undone))
+    connection.execute(update(verdicts).where(verdicts.c.subject.in_(keys)).values(evidence=None))
 
 
 def blank_objects(connection: Connection, ids: Sequence[str]) -> Blanked:

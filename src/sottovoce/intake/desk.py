@@ -99,7 +99,7 @@ class Desk:
     def finish(self, subjects: Iterable[str]) -> None:
         """Done: the ids by which the source finds them are forgotten here."""
         with writing(self._engine) as connection:
-            self._mark(connection, list(subjects), state=DONE, locator=None)
+            self._mark(connection, list(subjects), state=DONE, locator=None, tokens={})
 
     def add(self, parent: Job, found: Mapping[str, str]) -> int:
         """A conversation's recordings, by their keys, as jobs that are due; how many are new."""

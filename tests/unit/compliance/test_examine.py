@@ -361,6 +361,27 @@ def test_an_erased_recording_is_not_judged(make: Callable[..., Line], registry: 
     assert (line.seals.sealed, line.desk.counts()) == ([], {"done": 1})
 
 
+def test_erasing_a_recording_ends_what_was_still_to_follow(make: Callable[..., Line], engine: Engine) -> None:
+    """Dead letters and jobs forget the ids that lead to it, and what was done stays as codes."""
+    from sottovoce.custody.blanking import blank_recordings
+    from sottovoce.database.compliance_tables import intake_jobs
+    from sottovoce.database.engine import writing
+
+    line = make()
+    subject = line.announce()
+    line.examiner.work()
+    line.remedies.failures = [SourceRefused("no rights")]
+    line.remediator.work()
+    with writing(engine) as connection:
+        blank_recordings(connection, {subject: []}, 1)
+    assert line.remediator.replay() == 0
+    assert line.remediator.counts() == {"done": 2}
+    with reading(engine) as connection:
+        (job,) = connection.execute(select(intake_jobs.c.locator, intake_jobs.c.tokens)).all()
+    assert (job.locator, job.tokens) == (None, {})
+    assert not any(row.evidence for row in line.docket.verdicts(subject))
+
+
 def test_a_service_that_fails_opens_the_breaker_and_nothing_is_lost(make: Callable[..., Line], clock: Any) -> None:
     """Work waits, one probe goes when the time is over, and every step is done in the end."""
     line = make()
