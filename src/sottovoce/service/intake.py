@@ -73,6 +73,8 @@ class IntakeApp:
             return _error(503, "unavailable", retry_after_s=RETRY_AFTER_S)
         except TimeoutError:
             return _error(408, "body_too_slow")
+        except Exception:  # noqa: BLE001 - the server would log what nobody foresaw, and its message may hold a value
+            return _error(500, "unexpected")
 
     async def _health(self, *, deep: bool) -> _Answer:
         try:

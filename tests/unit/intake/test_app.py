@@ -110,3 +110,23 @@ def test_headers_that_come_twice_are_refused(ask: Any, an_event: Any, signed: An
     pairs = [*request["headers"].items(), ("webhook-id", "evt-2")]
     (found,) = ask({**request, "headers": pairs})
     assert found.status_code == 400
+
+
+def test_what_nobody_foresaw_is_answered_and_not_logged(
+    door: Door, an_event: Any, signed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug behind the door is a 500 without words; its message, which may hold a value, goes nowhere."""
+
+    class Broken:
+        async def accept(self, _: object) -> None:
+            raise KeyError("+12025550143")
+
+    async def run() -> httpx.Response:
+        app = IntakeApp(door=door, clerk=Broken(), ready=list)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
+            return await http.request(**post(signed(an_event())))
+
+    answer = asyncio.run(run())
+    assert (answer.status_code, answer.json()) == (500, {"error": "unexpected"})
+    assert "2025550143" not in caplog.text
