@@ -59,8 +59,8 @@ azurite: .venv/.developing  ## Azure's own storage server, for the tests that sk
 	npm install --prefix .venv/azurite --no-audit --no-fund --silent azurite@3.35.0
 
 lock:  ## renew the hashed lock files (needs uv)
-	uv pip compile pyproject.toml requirements/build.in --group test --group lint --group bench --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt
-	uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements/develop.txt -o requirements/install.txt
+	uv pip compile pyproject.toml requirements/build.in --group test --group lint --group bench --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-header --quiet --upgrade -o requirements/develop.txt
+	uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-header --quiet -c requirements/develop.txt -o requirements/install.txt
 
 clean:
 	rm -rf .venv workspace demo-workspace
