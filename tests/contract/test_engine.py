@@ -15,7 +15,9 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from sottovoce.errors import EngineError, EngineUnavailable, LedgerUnavailable
-from sottovoce.pipeline.engine import ABI, MAX_RECOVERIES, POLL_S, QUEUE, Job, Queue, Worker
+from sottovoce.pipeline.engine import ABI, MAX_RECOVERIES, POLL_S, QUEUE, Queue, Worker, wait_of
+from sottovoce.pipeline.job import Job
+from sottovoce.pipeline.protocol import Again
 from sottovoce.pipeline.reap import MAX_ADOPTIONS, Reaper
 from sottovoce.pipeline.refs import StepError
 from sottovoce.testing.engine import FolderHearts, FolderTask
@@ -146,6 +148,59 @@ def test_the_cause_is_known_after_the_last_try(url, queue, tmp_path):
         until(lambda: not queue.unfinished())
     assert task.beginnings("a") == 3
     assert task.how("corpus", "a") == "quarantined E_STORAGE"
+
+
+def test_what_is_not_done_yet_is_tried_again_later(url, queue, tmp_path):
+    """A task that asks for another attempt gets it after its wait, each a once-ever id of its own, and ends once."""
+
+    class Patient(FolderTask):
+        def carry(self, line: str, key: str) -> str | Again:
+            self.began(key)
+            return self.ended(line, key, "sealed") if self.beginnings(key) > 2 else Again(after_s=0.2)
+
+    task = Patient(tmp_path)
+    queue.submit(job("a"))
+    with working(url, tmp_path, task):
+        until(lambda: task.how("corpus", "a") and not queue.unfinished())
+    assert task.beginnings("a") == 3
+    assert {found.attempt for found in queue.finished()} == {1, 2, 3}
+    assert {Job.of_id(found.id) for found in queue.finished()} == set(queue.finished())
+    Reaper(queue=queue, registry=task, closer=task).purge()
+    assert queue.finished() == ()
+
+
+def test_what_waits_for_its_next_attempt_is_unfinished(url, queue, tmp_path):
+    """A slot does not sleep on it: another recording is carried meanwhile, and the queue is not called empty."""
+
+    class Away(FolderTask):
+        def carry(self, line: str, key: str) -> str | Again:
+            self.began(key)
+            return Again(after_s=3600) if key == "away" else self.ended(line, key, "sealed")
+
+    task = Away(tmp_path)
+    for key in ("away", "b"):
+        queue.submit(job(key))
+    with working(url, tmp_path, task):
+        until(lambda: task.how("corpus", "b") and queue.unfinished() == 1)
+    assert task.beginnings("away") == 1
+
+
+def test_waits_grow_to_ten_minutes():
+    """Two seconds, doubled each time, capped."""
+    assert [wait_of(n) for n in (1, 2, 3, 9, 10, 11, 1000)] == [2, 4, 8, 512, 600, 600, 600]
+
+
+def test_each_line_has_its_own_queue(url, queue, tmp_path):
+    """A worker takes its own line's recordings only, and a line's queue neither counts nor closes another's."""
+    other = Queue(url=url, name="others")
+    other.submit(Job(line="compliance", key="x"))
+    queue.submit(job("a"))
+    task = FolderTask(tmp_path)
+    with working(url, tmp_path, task):
+        until(lambda: not queue.unfinished())
+    assert (task.beginnings("a"), task.beginnings("x")) == (1, 0)
+    assert (other.unfinished(), other.finished(), queue.finished()) == (1, (), (job("a"),))
+    other.close()
 
 
 def test_what_cannot_even_be_closed_is_given_up_with_its_code(url, queue, tmp_path):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sottovoce.errors import EngineUnavailable
-from sottovoce.pipeline.engine import Job, Queue, Worker
+from sottovoce.pipeline.engine import Queue, Worker
+from sottovoce.pipeline.job import Job
 from sottovoce.testing.engine import FolderHearts, FolderTask
 from sottovoce.testing.postgres import find_binaries, running_server
 

@@ -2,8 +2,10 @@
 
 A recording's workflow id is `line:key:generation`, so that however often it is submitted it runs once;
 once the engine has forgotten it, the outcome row guards it (`run.py`). Fetch to seal is one step: a
-crash costs one call's work and leaves nothing on disk. The engine's tables hold references and codes
-only (`refs.py`), its logger loses its tracebacks, and a slot's executor id is held by a lock (`slot.py`).
+crash costs one call's work and leaves nothing on disk. A task that is not done yet (a medium still on its way, a
+service that is down) says so: its next attempt is a workflow of its own, delayed, so that no slot sleeps.
+The engine's tables hold references and codes only (`refs.py`), its logger loses its tracebacks, and a slot's
+executor id is held by a lock (`slot.py`). Each line has a queue of its own, because its workers load other models.
 
 Figures and pitfalls: the engine's polling interval caps throughput at worker_concurrency / interval,
 so it is 0.1 s; without worker_concurrency one poll claims the whole backlog; the default of 100
@@ -15,10 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,22 +28,29 @@ from sqlalchemy import Engine as DatabaseEngine
 from sottovoce.errors import LedgerUnavailable
 from sottovoce.pipeline import refs
 from sottovoce.pipeline.engine_database import failures_named, open_database
-from sottovoce.pipeline.protocol import Hearts, Task
+from sottovoce.pipeline.job import Job
+from sottovoce.pipeline.lines import RECORDINGS
+from sottovoce.pipeline.protocol import Again, Hearts, Task
 from sottovoce.pipeline.slot import held
 from sottovoce.telemetry import ExceptionsAsCodes
 
 APPLICATION = "sottovoce"
 ABI = "pipeline-abi-1"
 """Pinned: by default the engine hashes the source, and rows of an older hash are dequeued by nobody."""
-QUEUE = "recordings"
+QUEUE = RECORDINGS
+"""Another line brings the name of its own."""
+CARRY = "sottovoce.carry"
 POLL_S = 0.1
 MAX_RECOVERIES = 3
 BEAT_S = 1.0
 STOP_S = 30
-WAITING = ("ENQUEUED", "PENDING")
+FIRST_WAIT_S = 2.0
+LONGEST_WAIT_S = 600.0
+"""Between attempts of a task that is not done yet, where it does not say how long."""
+WAITING = ("DELAYED", "ENQUEUED", "PENDING")
 GAVE_UP = ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR", "CANCELLED")
 ADOPTIONS = "adoptions"
-WORKFLOW_ID = re.compile(r"(?P<line>[a-z]+):(?P<key>[A-Za-z0-9_-]+):g(?P<generation>\d+)")
+AGAIN = "again_ms"
 
 
 class RefsOnly(Serializer):
@@ -59,28 +66,11 @@ class RefsOnly(Serializer):
         return "sottovoce_refs_v1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One recording on one line; `generation` rises when a person asks for it to be tried again."""
-
-    line: str
-    key: str
-    generation: int = 1
-
-    @property
-    def id(self) -> str:
-        return f"{self.line}:{self.key}:g{self.generation}"
-
-    @classmethod
-    def of_id(cls, text: str) -> Job | None:
-        found = WORKFLOW_ID.fullmatch(text)
-        return cls(line=found["line"], key=found["key"], generation=int(found["generation"])) if found else None
-
-
 class _Door:
     """The task of this process; workflows are registered when the module loads, before there is one."""
 
     task: ClassVar[Task]
+    queue: ClassVar[str]
 
 
 def _step(name: str) -> StepOptions:
@@ -95,21 +85,44 @@ def _step(name: str) -> StepOptions:
     }
 
 
-def _coded(work: Callable[..., str], *arguments: str) -> str:
+def _coded(work: Callable[..., str | Again], *arguments: str) -> str | dict[str, int | None]:
     """A step's work; whatever it raises leaves as a code, because engine and logger keep messages."""
     try:
-        return work(*arguments)
+        answer = work(*arguments)
     except Exception as error:  # noqa: BLE001 - the last boundary before the engine's own tables
         raise refs.as_step_error(error) from None
+    if isinstance(answer, str):
+        return answer
+    return {AGAIN: None if answer.after_s is None else round(answer.after_s * 1000)}
 
 
-@DBOS.workflow(name="sottovoce.carry", max_recovery_attempts=MAX_RECOVERIES)
+@DBOS.workflow(name=CARRY, max_recovery_attempts=MAX_RECOVERIES)
 def _carry(line: str, key: str) -> str:
     try:
-        return DBOS.run_step(_step("carry"), _coded, _Door.task.carry, line, key)
+        answer = DBOS.run_step(_step("carry"), _coded, _Door.task.carry, line, key)
     except Exception as error:  # noqa: BLE001 - whatever it was, the recording is withheld; engine control errors are BaseException
-        code = refs.code_of(error)
-    return DBOS.run_step(_step("close"), _coded, _Door.task.close, line, key, code)
+        answer = DBOS.run_step(_step("close"), _coded, _Door.task.close, line, key, refs.code_of(error))
+    return answer if isinstance(answer, str) else _tried_again(line, key, answer)
+
+
+def _tried_again(line: str, key: str, answer: Mapping[str, int | None]) -> str:
+    """The next attempt queued, once, whatever happens to this one."""
+    this = Job.of_id(DBOS.workflow_id or "") or Job(line=line, key=key)
+    asked = answer[AGAIN]
+    wait_s = wait_of(this.attempt) if asked is None else asked / 1000
+    options = {
+        "workflow_name": CARRY,
+        "queue_name": _Door.queue,
+        "workflow_id": this.next.id,
+        "delay_seconds": max(POLL_S, wait_s),
+    }
+    DBOS.enqueue_workflow_with_options(options, line, key)  # type: ignore[arg-type]
+    return "again"
+
+
+def wait_of(attempt: int) -> float:
+    """2, 4, 8 … seconds after an attempt that did not end, never beyond ten minutes."""
+    return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 32))
 
 
 def _config(url: str, executor: str, database: DatabaseEngine | None) -> DBOSConfig:
@@ -131,8 +144,9 @@ def _config(url: str, executor: str, database: DatabaseEngine | None) -> DBOSCon
 class Worker:
     """One slot of one node: takes recordings one at a time until told to stop."""
 
-    def __init__(self, *, url: str, node: str, slot: int, slots: Path, hearts: Hearts) -> None:
+    def __init__(self, *, url: str, node: str, slot: int, slots: Path, hearts: Hearts, queue: str = QUEUE) -> None:
         self._url = url
+        self._queue = queue
         self._executor = f"{node}:{slot}"
         self._lock = slots / f"{node}-{slot}.lock"
         self._hearts = hearts
@@ -143,15 +157,15 @@ class Worker:
         Raises EngineError when another living process holds this slot, EngineUnavailable without a database.
         """
         with held(self._lock), _opened(self._url) as database:
-            _Door.task = task
+            _Door.task, _Door.queue = task, self._queue
             _quiet()
             DBOS(config=_config(self._url, self._executor, database))
             try:
                 with failures_named():
-                    DBOS.listen_queues([QUEUE])
+                    DBOS.listen_queues([self._queue])
                     DBOS.launch()
                     _quiet()
-                    DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_S)
+                    DBOS.register_queue(self._queue, worker_concurrency=1, polling_interval_sec=POLL_S)
                 self._beat_until(stop)
             finally:
                 DBOS.destroy(workflow_completion_timeout_sec=STOP_S)
@@ -166,10 +180,11 @@ class Worker:
 
 
 class Queue:
-    """The other side: submits recordings, and says and changes how they stand. Raises EngineUnavailable."""
+    """The other side of one line: submits recordings, says and changes how they stand. Raises EngineUnavailable."""
 
-    def __init__(self, *, url: str) -> None:
+    def __init__(self, *, url: str, name: str = QUEUE) -> None:
         _quiet()
+        self._name = name
         self._database = open_database(url)
         with failures_named():
             DBOS.migrate(url)
@@ -183,7 +198,7 @@ class Queue:
 
     def submit(self, job: Job) -> None:
         """Once-ever while the engine remembers: submitting an id again attaches to what it already is."""
-        options = {"workflow_name": "sottovoce.carry", "queue_name": QUEUE, "workflow_id": job.id}
+        options = {"workflow_name": CARRY, "queue_name": self._name, "workflow_id": job.id}
         with failures_named():
             self._client.enqueue(options, job.line, job.key)  # type: ignore[arg-type]
 
@@ -192,12 +207,12 @@ class Queue:
         return len(self._list(WAITING))
 
     def hand_over(self, executor: str, *, limit: int) -> int:
-        """Queue again what an executor had in hand; what was handed over `limit` times is given up instead.
+        """Queue again what an executor of any line had in hand; what was handed over `limit` times is given up instead.
 
         Answers how many were queued again. The engine's own count of recoveries starts anew with each,
         which is why this one is kept, on the engine's row.
         """
-        rows = self._list(["PENDING"], executor=executor)
+        rows = self._list(["PENDING"], executor=executor, of_every_line=True)
         spent = [row.workflow_id for row in rows if _adoptions(row) >= limit]
         again = [row for row in rows if _adoptions(row) < limit]
         with failures_named():
@@ -206,7 +221,7 @@ class Queue:
             for row in again:
                 counted = {ADOPTIONS: _adoptions(row) + 1}
                 self._client.update_workflow_attributes(row.workflow_id, counted, merge=True)
-                self._client.resume_workflow(row.workflow_id, queue_name=QUEUE)
+                self._client.resume_workflow(row.workflow_id, queue_name=row.queue_name or self._name)
         return len(again)
 
     def given_up(self) -> tuple[tuple[Job, str], ...]:
@@ -232,11 +247,15 @@ class Queue:
             self._database.dispose()
 
     def _list(
-        self, status: Iterable[str], *, executor: str | None = None, outputs: bool = False
+        self, status: Iterable[str], *, executor: str | None = None, outputs: bool = False, of_every_line: bool = False
     ) -> list[WorkflowStatus]:
         with failures_named():
             return self._client.list_workflows(
-                status=list(status), executor_id=executor, load_input=False, load_output=outputs
+                status=list(status),
+                executor_id=executor,
+                queue_name=None if of_every_line else self._name,
+                load_input=False,
+                load_output=outputs,
             )
 
 

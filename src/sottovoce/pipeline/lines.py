@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sottovoce.domain.consent import Purpose
+
+RECORDINGS: Final = "recordings"
+"""The engine's queue of what is carried from admission to seal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A task's answer while it is not done: try it again after so long, or after the engine's own growing wait."""
+
+    after_s: float | None = None
 
 
 class Closes(Protocol):
@@ -15,10 +23,10 @@ class Closes(Protocol):
 class Task(Closes, Protocol):
     """The work of one durable step."""
 
-    def carry(self, line: str, key: str) -> str:
-        """From admission to seal; answers the outcome's status. Idempotent.
+    def carry(self, line: str, key: str) -> str | Again:
+        """The work of a line, from door to door; answers the outcome's status, or when to be tried again. Idempotent.
 
-        Raises StepError only; retryable when trying again may help.
+        Raises StepError only; retryable when trying again at once may help.
         """
         ...
 

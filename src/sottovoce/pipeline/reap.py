@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from sottovoce.custody.rows import Outcome
 from sottovoce.errors import RecordingErased
-from sottovoce.pipeline.engine import Job, Queue
+from sottovoce.pipeline.engine import Queue
+from sottovoce.pipeline.job import Job
 from sottovoce.pipeline.protocol import Closes
 from sottovoce.pipeline.refs import StepError
 
@@ -25,13 +25,13 @@ MAX_ADOPTIONS: Final = 3
 
 
 class Rows(Protocol):
-    """What is asked of the registry."""
+    """What is asked of a line's own rows."""
 
     def silent_executors(self, *, seconds: float) -> Sequence[str]: ...
 
     def bury(self, executor: str) -> None: ...
 
-    def outcome(self, line: str, key: str) -> Outcome | None: ...
+    def outcome(self, line: str, key: str) -> object | None: ...
 
     def generation(self, line: str, key: str) -> int: ...
 

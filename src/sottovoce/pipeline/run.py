@@ -13,7 +13,8 @@ from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import Outcome
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.errors import EngineError, RecordingErased, SottovoceError
-from sottovoce.pipeline.engine import Job, Queue
+from sottovoce.pipeline.engine import Queue
+from sottovoce.pipeline.job import Job
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.protocol import Closes
 from sottovoce.pipeline.reap import SILENT_S, Reaper

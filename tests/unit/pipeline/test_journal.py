@@ -8,7 +8,7 @@ import pytest
 
 from sottovoce.errors import EntryRefused
 from sottovoce.ledger.entry import Action
-from sottovoce.pipeline.engine import Job
+from sottovoce.pipeline.job import Job
 from sottovoce.pipeline.journal import Journal
 from sottovoce.pipeline.known import LineKnown
 from sottovoce.testing.house import carry_all, settle_all

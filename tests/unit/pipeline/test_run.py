@@ -14,7 +14,7 @@ from sottovoce.custody.subject import ByConversation
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.errors import EngineError, EngineUnavailable, LedgerUnavailable, SourceUnavailable
 from sottovoce.pipeline import run as module
-from sottovoce.pipeline.engine import Job
+from sottovoce.pipeline.job import Job
 from sottovoce.pipeline.run import Runner, lag_seconds, removed_seconds, summarise
 from sottovoce.testing.house import carry_all, exchange, make_test_workspace, quick_house, settle_all
 
