@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-import subprocess
 import sys
 import threading
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,21 +15,24 @@ import typer
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.compliance.verdict import Found
+from sottovoce.errors import SottovoceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sottovoce.compliance.dispatch import Dispatcher
     from sottovoce.compliance.docket import VerdictRow
     from sottovoce.compliance.progressive import Progress
     from sottovoce.compliance.rules import Rule
+    from sottovoce.pipeline.supervisor import Supervisor
     from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Judge recordings by rules, and act on verdicts.")
+_log = logging.getLogger(__name__)
 rules_app = typer.Typer(no_args_is_help=True, help="Check rules, and try them on a call.")
 
-IDLE_S = 1.0
-STALE = timedelta(minutes=30)
-"""A job taken so long ago was taken by a process that is gone."""
+TICK_S = 0.25
+TEND_S = 2.0
 
 
 @app.command("run")
@@ -43,18 +45,54 @@ def run(
 ) -> None:
     """Judge what is due and do what follows, until interrupted. Start `sottovoce intake serve` beside it."""
     house = house_at(workspace, actor="compliance")
-    stop = _stopping()
-    others = [_start(house, once=once) for _ in range(workers - 1)]
-    try:
-        with house.signing():
-            _work(house, stop, once=once)
-    finally:
-        for process in others:
-            if not once:
-                process.terminate()
-            process.wait()
+    with house.signing():
+        drive(house, workers=workers, once=once, stop=_stopping())
     house.ledger.checkpoint()
     _waiting_told(house, as_json=as_json)
+
+
+def drive(house: House, *, workers: int, once: bool, stop: threading.Event) -> None:
+    """Workers of this machine and what they need, until told to stop or, `once`, until nothing is due."""
+    from sottovoce.compliance.task import QUEUE
+    from sottovoce.pipeline.supervisor import Supervisor
+
+    house.compliance.remediator  # noqa: B018 - a policy that does not fit is said here, before workers die of it
+    queue = house.queue(QUEUE)
+    supervisor = Supervisor(
+        command=lambda slot: _worker_command(house, slot), slots=workers, logs=house.workspace.logs / QUEUE
+    )
+    try:
+        dispatcher = house.compliance.dispatcher(queue)
+        dispatcher.begin()
+        with supervisor.working():
+            _feed(house, dispatcher, supervisor, once=once, stop=stop)
+    finally:
+        queue.close()
+
+
+def _feed(house: House, dispatcher: Dispatcher, supervisor: Supervisor, *, once: bool, stop: threading.Event) -> None:
+    """A database that is away is waited for: what came in stays in the outbox."""
+    tended = time.monotonic()
+    while not stop.is_set():
+        supervisor.mend()
+        try:
+            handed = dispatcher.hand_on()
+            if once and not handed and dispatcher.is_idle():
+                return
+            if time.monotonic() - tended >= TEND_S:
+                tended = time.monotonic()
+                dispatcher.tend()
+                house.desk.forget()
+        except SottovoceError as error:
+            if not error.retryable:
+                raise
+            _log.warning("nothing can be handed on now: %s", error.code)
+        stop.wait(TICK_S)
+
+
+def _worker_command(house: House, slot: int) -> list[str]:
+    root = str(house.workspace.root)
+    return [sys.executable, "-m", "sottovoce", "worker", "-w", root, "--line", "compliance", "--slot", str(slot)]
 
 
 @app.command("verdicts")
@@ -85,7 +123,7 @@ def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 def replay(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Bring dead letters back: jobs and steps that were given up. Callbacks that may have been made stay."""
     house = house_at(workspace, actor="compliance")
-    told = {"jobs": house.desk.replay(), "steps": house.compliance.remediator.replay()}
+    told = {"jobs": house.outbox.replay(), "steps": house.compliance.remediator.replay()}
     if as_json:
         answer(told)
     else:
@@ -205,35 +243,6 @@ def _listen(
         yield from compose_listener(whisper()).listen(live, rules)
 
 
-def _work(house: House, stop: threading.Event, *, once: bool) -> None:
-    """Jobs first, then what follows from them; the models are warm before the first."""
-    rooms = house.compliance
-    examiner, remediator = rooms.examiner, rooms.remediator
-    _tend(house)
-    while not stop.is_set():
-        worked = examiner.work() + remediator.work()
-        if worked:
-            continue
-        if once and not _waiting(house):
-            return
-        _tend(house)
-        stop.wait(IDLE_S)
-
-
-def _tend(house: House) -> None:
-    """What dead processes held goes on, and events older than a week are forgotten."""
-    house.desk.recover(older_than=STALE)
-    house.desk.forget()
-    house.compliance.remediator.settle()
-
-
-def _waiting(house: House) -> bool:
-    """Whether anything is still to come of its own accord."""
-    jobs = house.desk.counts()
-    steps = house.compliance.remediator.counts()
-    return bool(jobs.get("ready", 0) + jobs.get("taken", 0) + steps.get("ready", 0))
-
-
 def _waiting_told(house: House, *, as_json: bool) -> None:
     """How many jobs and steps are in each state."""
     told = {"jobs": house.desk.counts(), "steps": dict(house.compliance.remediator.counts())}
@@ -242,11 +251,6 @@ def _waiting_told(house: House, *, as_json: bool) -> None:
         return
     for name, counts in told.items():
         facts(name, {state: str(count) for state, count in sorted(counts.items())} or {"none": "0"})
-
-
-def _start(house: House, *, once: bool) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "sottovoce", "compliance", "run", "-w", str(house.workspace.root)]
-    return subprocess.Popen([*command, *(["--once"] if once else [])], stdin=subprocess.DEVNULL)
 
 
 def _stopping() -> threading.Event:

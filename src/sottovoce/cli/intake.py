@@ -37,7 +37,7 @@ def serve(
 
 @app.command("status")
 def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
-    """Say how many jobs wait, are ready, taken, done or dead."""
+    """Say how many jobs wait, are ready, handed on, done or dead."""
     counts = house_at(workspace, actor="intake").desk.counts()
     if as_json:
         answer(counts)
@@ -48,7 +48,7 @@ def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 @app.command("replay")
 def replay(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Bring every dead letter back to be tried again."""
-    brought = house_at(workspace, actor="intake").desk.replay()
+    brought = house_at(workspace, actor="intake").outbox.replay()
     if as_json:
         answer({"replayed": brought})
     else:

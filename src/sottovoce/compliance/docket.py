@@ -204,7 +204,6 @@ class Docket:
                 "locator": json.dumps([case.conversation_id, case.recording_id]),
                 "state": READY,
                 "attempts": 0,
-                "due_ms": now,
                 "changed_ms": now,
                 "error": None,
             }

@@ -1,7 +1,7 @@
 """From a job to a verdict: the recording read while it comes, judged, its clips sealed, its case concluded (SPEC 14.4).
 
 It may be tried again from the start, and then changes nothing that was concluded. What is not there yet is asked for
-later; what cannot be judged becomes a verdict of doubt, and nothing is lost.
+later, and the durable engine keeps the time; what cannot be judged becomes a verdict of doubt, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef, SealedObject
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.errors import RecordingErased, SottovoceError
-from sottovoce.intake.desk import Desk, Job
+from sottovoce.intake.outbox import Job, Outbox
+from sottovoce.pipeline.protocol import Again
 
 KIND: Final = "evidence"
 UNEXPECTED: Final = "E_UNEXPECTED"
 PATIENCE: Final = timedelta(hours=6)
 """How long after its event a recording may still be on its way."""
-FIRST_WAIT: Final = timedelta(seconds=2)
-LONGEST_WAIT: Final = timedelta(minutes=10)
 
 
 class LiveMedia(Protocol):
@@ -80,7 +79,7 @@ class Bench:
     seals: Seals
     encode: Callable[[Sound], Confidential[bytes]]
     docket: Docket
-    desk: Desk
+    outbox: Outbox
     clock: Callable[[], datetime]
     consent_flag: Callable[[RecordingMetadata], bool | None]
     report: Callable[[str, Violation], None]
@@ -89,40 +88,33 @@ class Bench:
 
 
 class Examiner:
-    """Works off jobs that are due."""
+    """Judges what is asked for."""
 
     def __init__(self, *, bench: Bench) -> None:
         self._bench = bench
 
-    def work(self, *, limit: int = 1) -> int:
-        """Takes what is due; how many jobs ended, be it with a verdict, more jobs, or a later try."""
-        jobs = self._bench.desk.due(limit=limit)
-        for job in jobs:
-            self.examine(job)
-        return len(jobs)
-
-    def examine(self, job: Job) -> None:
-        """One job to its end, or put back. What cannot be judged is a person's, whatever kept it from being judged."""
+    def examine(self, job: Job) -> Again | None:
+        """One job to its end, or Again. What cannot be judged is a person's, whatever kept it from being judged."""
         try:
             if job.recording_id is None:
                 self._expand(job)
             elif not self._bench.docket.is_judged(job.subject):
                 self._judge(job, job.recording_id)
         except RecordingErased:
-            pass
+            raise
         except SottovoceError as error:
-            if self._put_back(job, error):
-                return
+            if error.retryable and not self._is_late(job):
+                return Again()
             self._doubt(job, error.code)
         except Exception:  # noqa: BLE001 - any doubt goes to a person, and a message nobody foresaw may quote speech
             self._doubt(job, UNEXPECTED)
-        self._bench.desk.finish([job.subject])
+        return None
 
     def _expand(self, job: Job) -> None:
         """A conversation's end: one job for each of its recordings."""
         ids = self._bench.sources[job.source].recordings_of(job.conversation_id)
         keys = self._bench.keys(job.source)
-        self._bench.desk.add(job, {keys.recording(job.conversation_id, each): each for each in ids})
+        self._bench.outbox.add(job, {keys.recording(job.conversation_id, each): each for each in ids})
 
     def _judge(self, job: Job, recording_id: str) -> None:
         bench = self._bench
@@ -170,14 +162,8 @@ class Examiner:
             sealed = self._bench.encode(clip)
             clips[name] = self._bench.seals.seal_object(subject, KIND, sealed, len(clips) + 1)
 
-    def _put_back(self, job: Job, error: SottovoceError) -> bool:
-        """To be tried later, while that may help."""
-        late = self._bench.clock() - job.received_at > PATIENCE
-        if not error.retryable or late:
-            return False
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(job.attempts, 12))
-        self._bench.desk.put_back(job.subject, after=wait)
-        return True
+    def _is_late(self, job: Job) -> bool:
+        return self._bench.clock() - job.received_at > PATIENCE
 
     def _doubt(self, job: Job, code: str) -> None:
         """It could not be judged: said as a verdict, so that a person looks."""

@@ -1,8 +1,9 @@
 """What follows from a violation, done through the platform, each once (SPEC 14.6).
 
-A step is ready, done, or dead; a service that fails opens the breaker, and what waits stays ready. A refusal is not
-tried again: it is a dead letter that a person replays when rights were mended. A callback cannot be looked for
-afterwards, so it is marked as sent before it is: one that nobody knows about is dead, never repeated.
+A step is ready, done, or dead; a service that fails opens the breaker, and what waits stays ready until the durable
+engine brings its recording again. A refusal is not tried again: it is a dead letter that a person replays when rights
+were mended. A callback cannot be looked for afterwards, so it is marked as sent before it is: one that nobody knows
+about is dead, never repeated.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, select, update
 
 from sottovoce.breaker import Breaker
 from sottovoce.compliance.docket import LINE, milliseconds
@@ -23,10 +24,10 @@ from sottovoce.database.engine import reading, writing
 from sottovoce.errors import BreakerOpen, SottovoceError, SourceUnavailable
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.ledger.ledger import Ledger
+from sottovoce.pipeline.protocol import Again
 
 MAX_ATTEMPTS: Final = 12
-FIRST_WAIT: Final = timedelta(seconds=5)
-LONGEST_WAIT: Final = timedelta(minutes=30)
+"""With the engine's waits between them, more than an hour and a half."""
 UNKNOWN: Final = "E_UNKNOWN_WHETHER_DONE"
 
 
@@ -50,7 +51,10 @@ class Remedies(Protocol):
 
 
 class Remediator:
-    """Works off what is due. Several may run: a step is taken by one."""
+    """Does what follows for one recording at a time. Several may run: a step is taken by one.
+
+    `reopen` has a recording's job handed to the engine again, in the transaction it is given.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Remediator:
         remedies: Remedies,
         breaker: Breaker,
         clock: Callable[[], datetime],
+        reopen: Callable[[Connection, Sequence[str]], None],
         actor: str = "compliance",
     ) -> None:
         self._engine = engine
@@ -67,70 +72,77 @@ class Remediator:
         self._remedies = remedies
         self._breaker = breaker
         self._clock = clock
+        self._reopen = reopen
         self._actor = actor
 
-    def work(self, *, limit: int = 50) -> int:
-        """Does what is due, one after the other; how many steps are done now that were not."""
-        done = 0
-        for row in self._due(limit):
+    def follow(self, subject: str) -> Again | None:
+        """What is ready for a recording, in order; Again while some of it still is."""
+        self._bury_sent(subject)
+        for row in self._ready(subject):
             try:
-                done += self._try(row)
+                self._try(row)
             except BreakerOpen:
-                break
+                return Again(after_s=self._breaker.wait_s or None)
             except SourceUnavailable:
                 continue
-        return done
+        return Again() if self._ready(subject) else None
 
     def replay(self) -> int:
         """Brings every dead letter back, but for callbacks that may have been made; how many."""
         dead = remediations.c.state == DEAD, remediations.c.error.is_distinct_from(UNKNOWN)
         with writing(self._engine) as connection:
-            values = {"state": READY, "attempts": 0, "due_ms": milliseconds(self._clock()), "error": None}
-            return connection.execute(update(remediations).where(*dead).values(**values)).rowcount
+            subjects = connection.execute(select(remediations.c.subject).where(*dead)).scalars().all()
+            values = {"state": READY, "attempts": 0, "error": None}
+            connection.execute(update(remediations).where(*dead).values(**values))
+            self._reopen(connection, sorted(set(subjects)))
+        return len(subjects)
 
     def counts(self) -> Mapping[str, int]:
         """How many steps are in each state."""
+        counted = select(remediations.c.state, func.count()).group_by(remediations.c.state)
         with reading(self._engine) as connection:
-            states = connection.execute(select(remediations.c.state)).scalars().all()
-        return {state: states.count(state) for state in sorted(set(states))}
+            return {state: int(count) for state, count in sorted(tuple(row) for row in connection.execute(counted))}
 
-    def _due(self, limit: int) -> Sequence[RowMapping]:
-        now = milliseconds(self._clock())
-        wanted = select(remediations).where(remediations.c.state == READY, remediations.c.due_ms <= now)
+    def _ready(self, subject: str) -> Sequence[RowMapping]:
+        wanted = select(remediations).where(remediations.c.subject == subject, remediations.c.state == READY)
         with reading(self._engine) as connection:
-            return connection.execute(wanted.order_by(remediations.c.due_ms).limit(limit)).mappings().all()
+            rows = connection.execute(wanted).mappings().all()
+        order = list(Step)
+        return sorted(rows, key=lambda row: order.index(Step(row["step"])))
 
-    def _try(self, row: RowMapping) -> bool:
+    def _bury_sent(self, subject: str) -> None:
+        """A callback whose sender died: nobody knows whether it was made, so a person has to look."""
+        sent = remediations.c.subject == subject, remediations.c.state == SENT
+        with writing(self._engine) as connection:
+            values = {"state": DEAD, "error": UNKNOWN, "changed_ms": self._now()}
+            connection.execute(update(remediations).where(*sent).values(**values))
+
+    def _try(self, row: RowMapping) -> None:
         order = _order(row)
         once = order.step is Step.CALLBACK
         with self._breaker.call(SourceUnavailable):
             if not self._take(order, state=SENT if once else READY, attempts=row["attempts"]):
-                return False
+                return
             try:
                 self._remedies.do(order)
             except SottovoceError as error:
                 self._failed(order, error, attempts=row["attempts"] + 1, once=once)
                 if isinstance(error, SourceUnavailable):
                     raise
-                return False
+                return
         self._done(order)
-        return True
 
     def _take(self, order: Order, *, state: str, attempts: int) -> bool:
         """Ours to do now; False when somebody else took it meanwhile."""
-        later = milliseconds(self._clock() + LONGEST_WAIT)
         mine = remediations.c.state == READY, remediations.c.attempts == attempts
         with writing(self._engine) as connection:
-            values = {"state": state, "attempts": attempts + 1, "due_ms": later, "changed_ms": self._now()}
+            values = {"state": state, "attempts": attempts + 1, "changed_ms": self._now()}
             return connection.execute(update(remediations).where(_is(order), *mine).values(**values)).rowcount == 1
 
     def _failed(self, order: Order, error: SottovoceError, *, attempts: int, once: bool) -> None:
         again = error.retryable and attempts < MAX_ATTEMPTS and not once
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts, 16))
         values: dict[str, Any] = {"state": READY if again else DEAD, "error": error.code, "changed_ms": self._now()}
-        if again:
-            values["due_ms"] = milliseconds(self._clock() + wait)
-        elif once and error.retryable:
+        if once and error.retryable:
             values["error"] = UNKNOWN
         with writing(self._engine) as connection:
             connection.execute(update(remediations).where(_is(order)).values(**values))
@@ -155,18 +167,6 @@ class Remediator:
 
     def _now(self) -> int:
         return milliseconds(self._clock())
-
-    def settle(self, *, older_than: timedelta = LONGEST_WAIT) -> int:
-        """Callbacks that a dead process had sent: nobody knows, so a person has to look; how many."""
-        before = milliseconds(self._clock() - older_than)
-        with writing(self._engine) as connection:
-            return _bury_unknown(connection, before, self._now())
-
-
-def _bury_unknown(connection: Connection, before: int, now: int) -> int:
-    stale = remediations.c.state == SENT, remediations.c.changed_ms < before
-    values = {"state": DEAD, "error": UNKNOWN, "changed_ms": now}
-    return connection.execute(update(remediations).where(*stale).values(**values)).rowcount
 
 
 def _is(order: Order) -> Any:

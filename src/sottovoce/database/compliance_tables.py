@@ -36,15 +36,14 @@ intake_jobs: Final = Table(
     Column("locator", Text),
     Column("tokens", JSON, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("deaths", Integer, nullable=False),
-    Column("due_ms", BigInteger, nullable=False),
+    Column("generation", Integer, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
     Index("ix_intake_jobs_id", "id", unique=True),
-    Index("ix_intake_jobs_state", "state", "due_ms"),
+    Index("ix_intake_jobs_state", "state", "received_ms"),
 )
-"""`subject` is the opaque key of a recording, or of a conversation whose recordings are not known yet: one job each."""
+"""`subject` is the opaque key of a recording, or of a conversation whose recordings are not known yet: one job each,
+handed to the durable engine under this key. `generation` counts how often a person asked for it."""
 
 verdicts: Final = Table(
     "verdicts",
@@ -80,11 +79,10 @@ remediations: Final = Table(
     Column("locator", Text),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("due_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
     Column("error", String(48)),
     PrimaryKeyConstraint("subject", "step"),
-    Index("ix_remediations_state", "state", "due_ms"),
+    Index("ix_remediations_state", "state"),
 )
 """One of each step for a recording. `locator` is emptied when it is done; `error` is the last failure's code."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Engine
 
 from sottovoce.breaker import Breaker
+from sottovoce.compliance.dispatch import Dispatcher
 from sottovoce.compliance.docket import Docket
 from sottovoce.compliance.examine import Bench, Examiner, LiveSource
 from sottovoce.compliance.judge import Violation
@@ -20,10 +21,12 @@ from sottovoce.compliance.progressive import Listener
 from sottovoce.compliance.remedy import Order, Remediator
 from sottovoce.compliance.rules import LoadedRules, default_rules, load_rules
 from sottovoce.compliance.steps import Step
+from sottovoce.compliance.task import JudgingCloser, JudgingRows, JudgingTask
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.domain.sound import Sound
 from sottovoce.errors import PolicyError
+from sottovoce.pipeline.reap import Reaper
 from sottovoce.policy.model import Compliance, Consent
 from sottovoce.settings import resolve_secret
 from sottovoce.sources.genesys.permissions import READING
@@ -32,6 +35,7 @@ from sottovoce.sources.genesys.writeback import PERMISSIONS, GenesysWriter
 from sottovoce.wiring.intake import SourcePseudonyms
 
 if TYPE_CHECKING:
+    from sottovoce.pipeline.engine import Queue
     from sottovoce.speech.protocol import Transcriber
     from sottovoce.wiring.house import House
 
@@ -96,6 +100,10 @@ class ComplianceRooms:
         )
 
     @cached_property
+    def listener(self) -> Listener:
+        return compose_listener(self._house.transcriber)
+
+    @cached_property
     def examiner(self) -> Examiner:
         """Judges what the intake took in. Only sources that hand sound over while it comes are judged."""
         from sottovoce.detect.dtmf import ToneEar
@@ -107,13 +115,13 @@ class ComplianceRooms:
             sources={name: cast("LiveSource", source) for name, source in live.items()},
             keys=lambda source: SourcePseudonyms(tokenizer=house.tokenizer, source=source),
             registry=house.registry,
-            listener=compose_listener(house.transcriber),
+            listener=self.listener,
             rules=self.rules,
             ears=(SecondEar(), ToneEar()),
             seals=house.vault,
             encode=_as_flac,
             docket=self.docket,
-            desk=house.desk,
+            outbox=house.outbox,
             clock=house.clock,
             consent_flag=lambda metadata: consent_flag(metadata, house.policy.consent),
             report=_report,
@@ -135,8 +143,20 @@ class ComplianceRooms:
             remedies=remedies,
             breaker=Breaker(monotonic=time.monotonic),
             clock=house.clock,
+            reopen=house.outbox.reopen,
             actor=house.actor,
         )
+
+    def task(self) -> JudgingTask:
+        """The engine's task, with every model behind it loaded."""
+        return JudgingTask(outbox=self._house.outbox, examiner=self.examiner, remediator=self.remediator)
+
+    def dispatcher(self, queue: Queue) -> Dispatcher:
+        """Loads no model."""
+        outbox = self._house.outbox
+        closer = JudgingCloser(outbox=outbox)
+        rows = JudgingRows(outbox=outbox, hearts=self._house.registry)
+        return Dispatcher(outbox=outbox, queue=queue, keeper=Reaper(queue=queue, registry=rows, closer=closer))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.errors import WorkspaceError
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
+from sottovoce.intake.outbox import Outbox
 from sottovoce.kms.protocol import KeyProvider
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import VerifierKey
@@ -37,7 +38,7 @@ from sottovoce.ledger.signer import Ed25519Signer, load_log_key
 from sottovoce.pipeline.carrier import Carrier, Pack, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
-from sottovoce.pipeline.lines import CORPUS, LINES
+from sottovoce.pipeline.lines import CORPUS, LINES, RECORDINGS
 from sottovoce.pipeline.retry import reopen_mended, reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
 from sottovoce.policy.load import LoadedPolicy, load_policy
@@ -54,7 +55,7 @@ from sottovoce.wiring.access import AccessDesk
 from sottovoce.wiring.compliance import ComplianceRooms
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.features import with_features
-from sottovoce.wiring.intake import compose_desk, compose_door
+from sottovoce.wiring.intake import compose_desk, compose_door, compose_outbox
 from sottovoce.wiring.key_providers import open_provider
 from sottovoce.wiring.keys import KeyCustodian, open_keystore
 from sottovoce.wiring.ledger import cadence, compose_ledger, tell_unsigned
@@ -296,6 +297,10 @@ class House:
         return compose_desk(self._database, clock=self.clock)
 
     @cached_property
+    def outbox(self) -> Outbox:
+        return compose_outbox(self._database, clock=self.clock)
+
+    @cached_property
     def door(self) -> Door:
         return compose_door(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
 
@@ -336,20 +341,23 @@ class House:
             clock=self.clock,
         )
 
-    def queue(self) -> Queue:
+    def queue(self, name: str = RECORDINGS) -> Queue:
+        """The engine's queue of a line."""
         from sottovoce.pipeline.engine import Queue
 
-        return Queue(url=self._engine_url)
+        return Queue(url=self._engine_url, name=name)
 
-    def worker(self, *, node: str, slot: int) -> Worker:
+    def worker(self, *, node: str, slot: int, queue: str = RECORDINGS) -> Worker:
+        """One slot of a machine, for one line's queue."""
         from sottovoce.pipeline.engine import Worker
 
         return Worker(
             url=self._engine_url,
-            node=node,
+            node=node if queue == RECORDINGS else f"{node}.{queue}",
             slot=slot,
             slots=self.workspace.slots,
             hearts=self.registry,
+            queue=queue,
         )
 
     @property

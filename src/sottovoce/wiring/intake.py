@@ -18,6 +18,7 @@ from sottovoce.intake.bearer import BearerToken
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.message_signatures import AudioHookSigned
+from sottovoce.intake.outbox import Outbox
 from sottovoce.intake.protocol import Verifier
 from sottovoce.intake.signatures import BodySigned, StandardWebhooks, standard_secret
 from sottovoce.policy.model import Policy, Sender
@@ -49,6 +50,10 @@ class SourcePseudonyms:
 
 def compose_desk(engine: Engine, *, clock: Callable[[], datetime]) -> Desk:
     return Desk(engine=engine, clock=clock, ids=lambda: str(uuid.uuid4()))
+
+
+def compose_outbox(engine: Engine, *, clock: Callable[[], datetime]) -> Outbox:
+    return Outbox(engine=engine, clock=clock, ids=lambda: str(uuid.uuid4()))
 
 
 def compose_door(policy: Policy, *, root: Path, tokenizer: Tokenizer, clock: Callable[[], datetime]) -> Door:

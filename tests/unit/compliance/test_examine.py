@@ -13,14 +13,16 @@ import pytest
 from sqlalchemy import Engine, select
 
 from sottovoce.breaker import Breaker
+from sottovoce.compliance.dispatch import Dispatcher
 from sottovoce.compliance.docket import Docket
 from sottovoce.compliance.examine import Bench, Examiner
 from sottovoce.compliance.judge import Violation
 from sottovoce.compliance.progressive import Listener
 from sottovoce.compliance.reading import Reading
-from sottovoce.compliance.remedy import Order, Remediator
+from sottovoce.compliance.remedy import MAX_ATTEMPTS, Order, Remediator
 from sottovoce.compliance.rules import default_rules
 from sottovoce.compliance.steps import Step
+from sottovoce.compliance.task import JudgingTask
 from sottovoce.compliance.verdict import Found
 from sottovoce.custody.registry import Registry
 from sottovoce.database.compliance_tables import remediations
@@ -35,6 +37,7 @@ from sottovoce.domain.spans import Span
 from sottovoce.domain.transcript import ChannelTranscript, Transcript
 from sottovoce.errors import (
     HearingError,
+    LedgerUnavailable,
     MediaGone,
     MediaNotReady,
     SottovoceError,
@@ -43,9 +46,14 @@ from sottovoce.errors import (
 )
 from sottovoce.intake.desk import Arrival, Desk
 from sottovoce.intake.event import Announcement, Kind
+from sottovoce.intake.outbox import Outbox
 from sottovoce.intake.protocol import Delivery
 from sottovoce.ledger.entry import Action
 from sottovoce.ledger.ledger import Ledger
+from sottovoce.pipeline.job import Job as EngineJob
+from sottovoce.pipeline.protocol import Again
+from sottovoce.pipeline.refs import StepError
+from sottovoce.testing.judging import settle
 
 RATE = 1000
 ROLES = (Role.AGENT, Role.CUSTOMER)
@@ -158,9 +166,11 @@ class Remedies:
 class Line:
     platform: Platform
     desk: Desk
+    outbox: Outbox
     docket: Docket
     examiner: Examiner
     remediator: Remediator
+    task: JudgingTask
     remedies: Remedies
     seals: Seals
     hears: Quiet
@@ -182,9 +192,8 @@ class Line:
         self.desk.accept([Arrival(delivery=delivery, digest="d", subject=subject, source="cloud", announced=announced)])
         return subject
 
-    def settle(self) -> None:
-        while self.examiner.work() or self.remediator.work():
-            pass
+    def settle(self, *, again: bool = False) -> dict[str, Again]:
+        return settle(self.outbox, self.task, again=again)
 
 
 @pytest.fixture
@@ -192,6 +201,7 @@ def make(engine: Engine, ledger: Ledger, registry: Registry, clock: Any) -> Call
     def build(*, finds: Any = None, steps: tuple[Step, ...] = tuple(Step)[:3]) -> Line:
         numbers = itertools.count(1)
         desk = Desk(engine=engine, clock=clock, ids=lambda: f"job-{next(numbers)}")
+        outbox = Outbox(engine=engine, clock=clock, ids=lambda: f"job-{next(numbers)}")
         docket = Docket(engine=engine, ledger=ledger, clock=clock, ids=lambda: f"verdict-{next(numbers)}", steps=steps)
         platform, seals, hears, remedies = Platform(), Seals(), Quiet(), Remedies()
         reported: list[Violation] = []
@@ -205,7 +215,7 @@ def make(engine: Engine, ledger: Ledger, registry: Registry, clock: Any) -> Call
             seals=seals,
             encode=lambda sound: Confidential(b"clip"),
             docket=docket,
-            desk=desk,
+            outbox=outbox,
             clock=clock,
             consent_flag=lambda metadata: None,
             report=lambda subject, violation: reported.append(violation),
@@ -218,9 +228,23 @@ def make(engine: Engine, ledger: Ledger, registry: Registry, clock: Any) -> Call
             remedies=remedies,
             breaker=Breaker(monotonic=lambda: monotonic[0], least=3, open_s=30),
             clock=clock,
+            reopen=outbox.reopen,
         )
+        examiner = Examiner(bench=bench)
+        task = JudgingTask(outbox=outbox, examiner=examiner, remediator=remediator)
         return Line(
-            platform, desk, docket, Examiner(bench=bench), remediator, remedies, seals, hears, reported, monotonic
+            platform,
+            desk,
+            outbox,
+            docket,
+            examiner,
+            remediator,
+            task,
+            remedies,
+            seals,
+            hears,
+            reported,
+            monotonic,
         )
 
     return build
@@ -253,13 +277,14 @@ def test_a_violation_ends_as_one_of_each(make: Callable[..., Line], ledger: Ledg
 def test_doing_it_again_changes_nothing(make: Callable[..., Line], ledger: Ledger) -> None:
     """A process that died between the verdict and the end of its job: the next one finds it judged."""
     line = make()
-    line.announce()
-    (job,) = line.desk.due(limit=1)
-    line.examiner.examine(job)
+    subject = line.announce()
+    job = line.outbox.job(subject)
+    assert job is not None
+    assert line.examiner.examine(job) is None
     line.settle()
     before = ledger.size
-    line.examiner.examine(job)
-    line.settle()
+    assert line.examiner.examine(job) is None
+    assert line.task.carry("compliance", subject) == "done"
     assert ledger.size == before
     assert len(line.remedies.done) == 3
     assert line.platform.asked == 1
@@ -288,18 +313,17 @@ def test_a_conversations_end_becomes_its_recordings(make: Callable[..., Line]) -
     }
 
 
-def test_what_is_not_there_yet_is_asked_for_later(make: Callable[..., Line], clock: Any) -> None:
-    """Growing waits while the platform prepares; then the verdict."""
+def test_what_is_not_there_yet_is_asked_for_later(make: Callable[..., Line]) -> None:
+    """While the platform prepares the engine is asked for another try, with its own growing waits; then the verdict."""
     line = make()
     subject = line.announce()
     line.platform.failures = [MediaNotReady("not yet"), SourceUnavailable("down")]
-    line.examiner.work()
-    assert (line.desk.counts(), line.examiner.work()) == ({"ready": 1}, 0)
-    clock.pass_(3)
-    line.examiner.work()
-    clock.pass_(5)
-    line.settle()
+    assert line.settle() == {subject: Again()}
+    assert line.settle(again=True) == {subject: Again()}
+    assert (line.desk.counts(), line.docket.is_judged(subject)) == ({"handed": 1}, False)
+    assert line.settle(again=True) == {}
     assert line.docket.is_judged(subject)
+    assert line.desk.counts() == {"done": 1}
 
 
 @pytest.mark.parametrize("failure", [MediaGone("deleted"), HearingError("failed"), SourceRefused("no rights")])
@@ -369,9 +393,8 @@ def test_erasing_a_recording_ends_what_was_still_to_follow(make: Callable[..., L
 
     line = make()
     subject = line.announce()
-    line.examiner.work()
     line.remedies.failures = [SourceRefused("no rights")]
-    line.remediator.work()
+    line.settle()
     with writing(engine) as connection:
         blank_recordings(connection, {subject: []}, 1)
     assert line.remediator.replay() == 0
@@ -382,62 +405,62 @@ def test_erasing_a_recording_ends_what_was_still_to_follow(make: Callable[..., L
     assert not any(row.evidence for row in line.docket.verdicts(subject))
 
 
-def test_a_service_that_fails_opens_the_breaker_and_nothing_is_lost(make: Callable[..., Line], clock: Any) -> None:
-    """Work waits, one probe goes when the time is over, and every step is done in the end."""
+def test_a_service_that_fails_opens_the_breaker_and_nothing_is_lost(make: Callable[..., Line]) -> None:
+    """Work waits as long as the breaker is open, one probe goes when that is over, and every step is done in the end."""
     line = make()
-    line.announce(1)
-    line.announce(2)
-    line.examiner.work(limit=5)
+    first, second = line.announce(1), line.announce(2)
     line.remedies.failures = [SourceUnavailable("down") for _ in range(4)]
-    assert line.remediator.work() == 0
+    waits = line.settle()
+    assert set(waits) == {first, second}
+    assert waits[second] == Again(after_s=30)
     assert len(line.remedies.failures) == 1
-    clock.pass_(7200)
-    assert line.remediator.work() == 0
+    line.monotonic[0] = 10
+    assert line.settle(again=True)[first] == Again(after_s=20)
     assert len(line.remedies.failures) == 1
     line.monotonic[0] = 31
-    assert line.remediator.work() == 0
-    assert line.remedies.failures == []
+    assert set(line.settle(again=True)) == {first, second}
+    assert (line.remedies.failures, line.remedies.done) == ([], [])
     line.monotonic[0] = 62
-    clock.pass_(7200)
-    assert line.remediator.work() == 6
+    assert line.settle(again=True) == {}
     assert len(line.remedies.done) == 6
+    assert line.remediator.counts() == {"done": 6}
 
 
 def test_a_refusal_is_a_dead_letter_until_it_is_replayed(make: Callable[..., Line]) -> None:
-    """Missing rights are not tried again; after they were mended, a person brings the step back."""
+    """Missing rights are not tried again; after they were mended, a person brings the step back, and the call is not
+    judged a second time."""
     line = make()
     line.announce()
-    line.examiner.work()
     line.remedies.failures = [SourceRefused("no rights")]
-    line.remediator.work()
-    assert line.remediator.counts() == {"dead": 1, "done": 2}
+    line.settle()
+    assert (line.remediator.counts(), line.desk.counts()) == ({"dead": 1, "done": 2}, {"done": 1})
     assert line.remediator.replay() == 1
-    assert line.remediator.work() == 1
+    assert line.desk.counts() == {"ready": 1}
+    line.settle()
     assert line.remediator.counts() == {"done": 3}
+    assert (line.platform.asked, line.desk.counts()) == (1, {"done": 1})
 
 
-def test_a_step_that_fails_for_ever_is_given_up(make: Callable[..., Line], clock: Any) -> None:
-    """After its attempts it is a dead letter too."""
+def test_a_step_that_fails_for_ever_is_given_up(make: Callable[..., Line]) -> None:
+    """After its attempts it is a dead letter too, and its job is over."""
     line = make(steps=(Step.LABEL,))
     line.announce()
-    line.examiner.work()
+    line.remedies.failures = [SourceUnavailable("down") for _ in range(40)]
+    line.settle()
     for _ in range(40):
-        line.remedies.failures = [SourceUnavailable("down")]
-        line.remediator.work()
-        clock.pass_(3600)
         line.monotonic[0] += 3600
-    assert line.remediator.counts() == {"dead": 1}
+        line.settle(again=True)
+    assert (line.remediator.counts(), line.desk.counts()) == ({"dead": 1}, {"done": 1})
+    assert len(line.remedies.failures) == 40 - MAX_ATTEMPTS
 
 
-def test_a_callback_that_may_have_been_made_is_never_repeated(make: Callable[..., Line], clock: Any) -> None:
+def test_a_callback_that_may_have_been_made_is_never_repeated(make: Callable[..., Line]) -> None:
     """Nobody knows whether it was: it is dead, a replay leaves it alone, and so does a crash in the middle."""
     line = make(steps=(Step.CALLBACK,))
-    line.announce(1)
-    line.announce(2)
-    line.announce(3)
-    line.examiner.work(limit=9)
+    for number in (1, 2, 3):
+        line.announce(number)
     line.remedies.failures = [SourceUnavailable("nobody knows")]
-    line.remediator.work()
+    line.settle()
     assert line.remediator.counts() == {"dead": 1, "done": 2}
     assert line.remediator.replay() == 0
 
@@ -447,23 +470,99 @@ def test_a_callback_that_may_have_been_made_is_never_repeated(make: Callable[...
     def crash(order: Order) -> None:
         raise Crash
 
-    line.announce(4)
-    line.examiner.work()
-    line.remedies.do = crash  # type: ignore[method-assign]
+    fourth = line.announce(4)
+    works, line.remedies.do = line.remedies.do, crash  # type: ignore[method-assign]
     with pytest.raises(Crash):
-        line.remediator.work()
+        line.settle()
+    line.remedies.do = works  # type: ignore[method-assign]
     assert line.remediator.counts()["sent"] == 1
-    clock.pass_(3600)
-    assert line.remediator.settle() == 1
+    assert line.task.carry("compliance", fourth) == "done"
     assert line.remediator.counts() == {"dead": 2, "done": 2}
+    assert len(line.remedies.done) == 2
 
 
 def test_two_remediators_do_a_step_once(make: Callable[..., Line]) -> None:
     """Whoever takes it first does it."""
     line = make()
-    line.announce()
-    line.examiner.work()
-    rows = line.remediator._due(9)
-    assert line.remediator.work() == 3
-    assert [line.remediator._try(row) for row in rows] == [False] * 3
+    subject = line.announce()
+    job = line.outbox.job(subject)
+    assert job is not None
+    line.examiner.examine(job)
+    rows = line.remediator._ready(subject)
+    assert line.remediator.follow(subject) is None
+    for row in rows:
+        line.remediator._try(row)
     assert len(line.remedies.done) == 3
+
+
+def test_a_database_that_is_away_is_asked_for_another_try(make: Callable[..., Line], engine: Engine) -> None:
+    """Nothing is concluded, nothing is lost, and the engine is told when to come again by its own waits."""
+    line = make()
+    subject = line.announce()
+    line.examiner._bench.docket._steps = (Unwritable(),)  # type: ignore[assignment]
+    assert line.settle() == {subject: Again()}
+    line.examiner._bench.docket._steps = ()
+    assert line.settle(again=True) == {}
+    assert line.docket.is_judged(subject)
+
+
+class Unwritable:
+    """A step whose row cannot be written."""
+
+    @property
+    def value(self) -> str:
+        raise LedgerUnavailable("away")
+
+
+def test_a_surprise_after_the_verdict_leaves_as_its_code(make: Callable[..., Line]) -> None:
+    """What a remedy raises unforeseen may quote what was said: only its type goes on to the engine."""
+    line = make()
+    subject = line.announce()
+
+    def broken(order: Order) -> None:
+        raise ValueError("four one one one")
+
+    line.remedies.do = broken  # type: ignore[method-assign]
+    with pytest.raises(StepError) as told:
+        line.task.carry("compliance", subject)
+    assert (told.value.code, str(told.value)) == ("ValueError", "ValueError")
+    assert told.value.__suppress_context__
+    assert line.task.close("compliance", subject, "ValueError") == "dead"
+    assert line.desk.counts() == {"dead": 1}
+    assert line.outbox.replay() == 1
+
+
+def test_the_dispatcher_hands_on_what_came_in_and_what_it_is_not_sure_of(make: Callable[..., Line]) -> None:
+    """Once each while it runs; anew when it starts, because an engine that was restored may have lost it."""
+
+    class Submitted:
+        def __init__(self) -> None:
+            self.ids: list[str] = []
+
+        def submit(self, job: EngineJob) -> None:
+            self.ids.append(job.id)
+
+    class Keeper:
+        def adopt(self) -> int:
+            return 0
+
+        def close_given_up(self) -> int:
+            return 0
+
+        def purge(self) -> None:
+            return None
+
+    line, queue = make(), Submitted()
+    dispatcher = Dispatcher(outbox=line.outbox, queue=queue, keeper=Keeper())
+    dispatcher.begin()
+    subject = line.announce()
+    assert (dispatcher.is_idle(), dispatcher.hand_on(), dispatcher.hand_on(), dispatcher.is_idle()) == (
+        False,
+        1,
+        0,
+        False,
+    )
+    dispatcher.begin()
+    assert queue.ids == [f"compliance:{subject}:g1"] * 2
+    line.task.carry("compliance", subject)
+    assert dispatcher.is_idle()

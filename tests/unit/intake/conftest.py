@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sottovoce.domain.confidential import Confidential
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
+from sottovoce.intake.outbox import Outbox
 from sottovoce.intake.protocol import Message
 from sottovoce.intake.signatures import StandardWebhooks
 
@@ -61,6 +62,12 @@ def door() -> Door:
 def desk(engine: Engine, clock: Any) -> Desk:
     numbers = itertools.count(1)
     return Desk(engine=engine, clock=clock, ids=lambda: f"job-{next(numbers)}")
+
+
+@pytest.fixture
+def outbox(engine: Engine, clock: Any) -> Outbox:
+    numbers = itertools.count(1000)
+    return Outbox(engine=engine, clock=clock, ids=lambda: f"job-{next(numbers)}")
 
 
 @pytest.fixture(name="an_event")

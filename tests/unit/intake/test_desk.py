@@ -6,19 +6,16 @@ import asyncio
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
 
-from sottovoce.database.compliance_tables import intake_jobs
-from sottovoce.database.engine import reading
 from sottovoce.errors import IntakeBusy, LedgerUnavailable
 from sottovoce.intake.clerk import Clerk
 from sottovoce.intake.desk import Arrival, Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.event import Kind
+from sottovoce.intake.outbox import Job, Outbox
 
 
 @pytest.fixture
@@ -27,6 +24,13 @@ def arrive(door: Door, an_event: Any, signed: Any) -> Callable[..., Arrival]:
         return door.admit(signed(an_event(number, kind, **data), event_id=event_id))
 
     return make
+
+
+def job_of(outbox: Outbox) -> Job:
+    (due,) = outbox.ready(limit=10)
+    job = outbox.job(due.subject)
+    assert job is not None
+    return job
 
 
 def test_copies_get_the_first_answer(desk: Desk, arrive: Callable[..., Arrival]) -> None:
@@ -56,67 +60,26 @@ def test_a_recording_has_one_job_whoever_announces_it(desk: Desk, arrive: Callab
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_recording_that_began_waits_until_it_is_there(
-    desk: Desk, arrive: Callable[..., Arrival], *, together: bool
+    desk: Desk, outbox: Outbox, arrive: Callable[..., Arrival], *, together: bool
 ) -> None:
     """`recordingStarted` is metadata only; the job becomes due when the recording is available."""
     began, there = arrive(1, "recordingStarted", event_id="a"), arrive(1, event_id="b")
     batches = [[began, there]] if together else [[began], [there]]
     receipts = [receipt for batch in batches for receipt in desk.accept(batch)]
     assert receipts[0].job == receipts[1].job
-    (job,) = desk.due(limit=10)
+    job = job_of(outbox)
     assert (job.kind, job.recording_id, job.conversation_id) == (Kind.AVAILABLE, "rec-1", "conv-1")
 
 
-def test_an_early_event_that_comes_late_changes_nothing(desk: Desk, arrive: Callable[..., Arrival]) -> None:
+def test_an_early_event_that_comes_late_changes_nothing(
+    desk: Desk, outbox: Outbox, arrive: Callable[..., Arrival]
+) -> None:
     """Events come in any order: what is known already is not forgotten."""
     desk.accept([arrive(event_id="b")])
     desk.accept([arrive(1, "recordingStarted", event_id="a")])
-    assert desk.due(limit=10)[0].kind is Kind.AVAILABLE
+    assert job_of(outbox).kind is Kind.AVAILABLE
     desk.accept([arrive(2, "recordingStarted", event_id="c")])
-    assert desk.due(limit=10) == ()
-
-
-def test_a_job_is_taken_once_and_forgets_its_ids_when_done(
-    desk: Desk, engine: Engine, arrive: Callable[..., Arrival]
-) -> None:
-    """Done, the ids that lead to the recording are gone from the intake."""
-    desk.accept([arrive(n) for n in range(3)])
-    taken = desk.due(limit=2)
-    assert len(taken) == 2
-    assert len(desk.due(limit=5)) == 1
-    desk.finish([job.subject for job in taken])
-    assert desk.counts() == {"done": 2, "taken": 1}
-    with reading(engine) as connection:
-        kept = connection.execute(select(intake_jobs.c.locator).where(intake_jobs.c.state == "done")).scalars().all()
-    assert kept == [None, None]
-    assert desk.accept([arrive(0, event_id="late")])[0].fresh is False
-
-
-def test_a_job_that_failed_waits_its_time(desk: Desk, clock: Any, arrive: Callable[..., Arrival]) -> None:
-    """Put back, it is due again later, and knows how often it was tried."""
-    desk.accept([arrive()])
-    (job,) = desk.due(limit=1)
-    desk.put_back(job.subject, after=timedelta(minutes=5))
-    assert desk.due(limit=1) == ()
-    clock.pass_(301)
-    (again,) = desk.due(limit=1)
-    assert again.attempts == 1
-
-
-def test_what_a_dead_process_took_becomes_due_again(desk: Desk, clock: Any, arrive: Callable[..., Arrival]) -> None:
-    """Taken long ago and neither finished nor put back: somebody died. The third time it is a dead letter."""
-    desk.accept([arrive()])
-    for _ in range(2):
-        assert len(desk.due(limit=1)) == 1
-        assert desk.recover(older_than=timedelta(minutes=10)) == 0
-        clock.pass_(601)
-        assert desk.recover(older_than=timedelta(minutes=10)) == 1
-    desk.due(limit=1)
-    clock.pass_(601)
-    desk.recover(older_than=timedelta(minutes=10))
-    assert (desk.counts(), desk.due(limit=1)) == ({"dead": 1}, ())
-    assert desk.replay() == 1
-    assert len(desk.due(limit=1)) == 1
+    assert len(outbox.ready(limit=10)) == 1
 
 
 def test_events_are_remembered_for_a_week_and_jobs_for_ever(
