@@ -42,8 +42,8 @@
     │   ├── MediaReplaced        not the recording any more that was admitted
     │   └── MediaGone            archived, deleted or never there
     ├── EngineError              durable execution
-    ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
     │   └── EngineUnavailable    its database does not answer (retryable)
+    ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
     ├── ReleaseRefused           a corpus version does not meet its own conditions
     ├── AccessError              who may touch what
     │   ├── NotSignedIn          nobody is known to be asking

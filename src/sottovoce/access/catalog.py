@@ -22,7 +22,7 @@ from sottovoce.database.tables import corpus_identities, corpus_samples, corpus_
 from sottovoce.errors import AccessRefused, CustodyError, KeyShredded
 
 MAPS: Final = "maps"
-_MAP_KIND: Final = "map"
+_MAP_KINDS: Final = ("map", "map-analytics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def _latest(connection: Connection, corpus_id: str) -> Target | None:
 
 
 def _map(connection: Connection, name: str) -> Target | None:
-    row = connection.execute(select(objects).where(objects.c.id == name, objects.c.kind == _MAP_KIND)).first()
+    row = connection.execute(select(objects).where(objects.c.id == name, objects.c.kind.in_(_MAP_KINDS))).first()
     if row is None:
         return None
     if row.state != PRESENT:

@@ -6,7 +6,7 @@ and whatever was sealed of it goes again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -29,8 +29,8 @@ _ACTIONS = {
 
 
 class Discard(Protocol):
-    def discard(self, key: str, /) -> object:
-        """Take back what was sealed for a recording that did not end as sealed. Idempotent."""
+    def discard(self, key: str, kinds: Collection[str] | None = None, /) -> object:
+        """Take back what was sealed of a recording that did not end as sealed, of some kinds or all. Idempotent."""
         ...
 
 
@@ -86,6 +86,6 @@ class Concluder:
             journal.line, journal.key, status, reason, sealed, facts=journal.facts, entries=journal.entries()
         )
         if wrote and sealed is None:
-            self._vault.discard(journal.key)
+            self._vault.discard(journal.key, self._lines[journal.line].kinds)
         ended = None if wrote else self.registry.outcome(journal.line, journal.key)
         return (ended.status if ended else status).value

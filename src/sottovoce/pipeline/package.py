@@ -1,8 +1,9 @@
-"""What is sealed of an anonymized recording: samples for the corpus, transcript, redaction map.
+"""What is sealed of an anonymized recording: sound for its line, transcript, redaction map.
 
-A sample is one mono file at the corpus's rate. With `channels: separate` (the default) every channel
+For the corpus a sample is one mono file at the corpus's rate. With `channels: separate` (the default) every channel
 is its own sample, because splits can then keep speakers apart; a mono recording is one sample however
-the policy says it. Transcript and map are sealed as objects of their own, under their own names, so
+the policy says it. For analytics the call stays whole, at its own rate, because each vendor is given its own
+form of it later. Transcript and map are sealed as objects of their own, under their own names, so
 that who may open them can differ from who may listen (SPEC 7.5).
 """
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLE = "sample"
+REDACTED = "redacted"
 TRANSCRIPT = "transcript"
 MAP = "map"
+OF_ANALYTICS = "-analytics"
+"""Of kinds that two lines seal: a recording has one key, and names of its objects come from their kinds."""
 
 Part = tuple[str, int | None]
 Encode = Callable[..., Confidential[bytes]]
@@ -66,6 +70,23 @@ class Packer:
         at_rate = self._resample(samples, from_rate=rate, to_rate=self._corpus.rate)
         sound = Sound(samples=at_rate, rate=self._corpus.rate, roles=(Role.BOTH,))
         return self._encode(sound, container=self._corpus.format.upper(), codec="PCM_16")
+
+
+class WholePacker:
+    """All channels in one lossless file, for deliveries."""
+
+    def __init__(self, *, encode: Encode, describe_plan: Callable[[Any], Mapping[str, Any]]) -> None:
+        self._encode = encode
+        self._describe_plan = describe_plan
+
+    def pack(self, anonymized: Anonymized) -> dict[Part, Confidential[bytes]]:
+        """Object bytes by (kind, channel); none of them is of one channel."""
+        verified = anonymized.verified
+        return {
+            (REDACTED, None): self._encode(anonymized.sound, container="FLAC", codec="PCM_16"),
+            (TRANSCRIPT + OF_ANALYTICS, None): _as_json(describe_transcript(verified.transcript)),
+            (MAP + OF_ANALYTICS, None): _as_json(dict(self._describe_plan(verified.plan))),
+        }
 
 
 def describe_transcript(transcript: Transcript) -> dict[str, Any]:

@@ -6,14 +6,19 @@ lines and suggestions, `explain.py` says which rule decided what.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sottovoce.domain.consent import LawfulBasis, Purpose
+from sottovoce.domain.consent import Purpose
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
+from sottovoce.policy.admission import Anonymization as Anonymization
+from sottovoce.policy.admission import Basis as Basis
+from sottovoce.policy.admission import Consent as Consent
+from sottovoce.policy.admission import Exclusions as Exclusions
+from sottovoce.policy.admission import Wording as Wording
+from sottovoce.policy.analytics import Analytics
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
 from sottovoce.policy.sources import BucketSource as BucketSource
@@ -26,40 +31,6 @@ from sottovoce.policy.strict import SecretRef, Strict
 Bundle = Literal["pci", "phi", "gdpr_special", "all"]
 
 
-class Wording(Strict):
-    version: str
-    effective: date
-
-
-class Consent(Strict):
-    consent_attribute: str = "aiTrainingConsent"
-    opt_out_attribute: str = "aiTrainingOptOut"
-    withdrawn_attribute: str = "aiTrainingConsentWithdrawn"
-    wordings: tuple[Wording, ...] = ()
-    """Versions of the prompt that name AI training; consent counts from the first one on."""
-
-
-class Basis(Strict):
-    basis: LawfulBasis
-    assessment: str | None = None
-    """The id of the legitimate interest assessment; required for that basis."""
-    assessed_on: date | None = None
-    addresses_voice_reidentification: bool = False
-
-
-class Exclusions(Strict):
-    payment_attribute: str = "paymentCaptured"
-    queue_categories: tuple[str, ...] = ("crisis", "health")
-    test_numbers: tuple[str, ...] = ()
-    min_seconds: Annotated[float, Field(ge=0)] = 30.0
-    max_seconds: Annotated[float, Field(gt=0)] = 300.0
-    queues_allowed: tuple[str, ...] | None = None
-    skills_allowed: tuple[str, ...] | None = None
-    languages_allowed: tuple[str, ...] = ("en",)
-    regions_allowed: tuple[str, ...] | None = None
-    file_states: tuple[str, ...] = ("AVAILABLE",)
-
-
 Dimension = Literal[
     "queue_category", "season", "year", "audio_quality", "codec", "device", "accent_region", "language", "duration_band"
 ]
@@ -69,6 +40,10 @@ class MinimumShare(Strict):
     dimension: Dimension
     value: str
     share: Annotated[float, Field(gt=0, le=1)]
+
+
+EVERYTHING_H = 1e9
+"""A target that no source reaches: whatever qualifies is taken."""
 
 
 class Selection(Strict):
@@ -89,12 +64,6 @@ class Redaction(Strict):
     merge_ms: Annotated[int, Field(ge=0, le=5000)] = 300
     crosstalk: bool = True
     keep_last_four: bool = True
-
-
-class Anonymization(Strict):
-    method: Literal["disguise", "none"] = "disguise"
-    waiver_who: str | None = None
-    waiver_why: str | None = None
 
 
 Split = Literal["train", "validation", "test"]
@@ -346,3 +315,18 @@ class Policy(Strict):
     models: Models = Models()
     intake: Intake = Intake()
     compliance: Compliance = Compliance()
+    analytics: Analytics = Analytics()
+
+    def for_analytics(self) -> Policy:
+        """The same policy as the analytics line reads it: its own ground and exclusions, and all that qualifies."""
+        line = self.analytics
+        return self.model_copy(
+            update={
+                "purpose": Purpose.ANALYTICS,
+                "lawful_basis": line.lawful_basis or self.lawful_basis,
+                "consent": line.consent,
+                "exclusions": line.exclusions,
+                "anonymization": line.anonymization,
+                "selection": Selection(target_hours=EVERYTHING_H, stratify_by=()),
+            }
+        )

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
@@ -143,6 +143,23 @@ def _lengths(policy: Policy) -> Iterator[Flaw]:
             message="`min_seconds` must be less than `max_seconds`",
             hint="with these bounds every recording is too short or too long",
         )
+
+
+def _analytics(policy: Policy) -> Iterator[Flaw]:
+    """What holds for the corpus's ground holds for this line's too, once it is open."""
+    line = policy.analytics
+    if line.lawful_basis is None:
+        if line.destinations:
+            yield Flaw(
+                path=("analytics", "lawful_basis"),
+                message="the analytics line has destinations and no lawful basis",
+                hint="say on what ground recordings go to a vendor, such as legitimate_interest with its assessment",
+            )
+        return
+    view = policy.for_analytics()
+    for rule in (_basis, _wordings, _waiver, _lengths):
+        for flaw in rule(view):
+            yield replace(flaw, path=("analytics", *flaw.path))
 
 
 def _splits(policy: Policy) -> Iterator[Flaw]:
@@ -367,6 +384,7 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _wordings,
     _waiver,
     _lengths,
+    _analytics,
     _splits,
     _minimum_shares,
     _sources,

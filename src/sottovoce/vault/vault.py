@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +42,9 @@ Part = tuple[str, int | None]
 
 _TOGETHER: Final = 64 << 20
 """Bytes of plaintext whose ciphertext is held at once: the channels of a call of an hour, and never of four."""
+
+MAX_CHANNELS: Final = 8
+"""Of a recording (SPEC 3.4)."""
 
 _NAME_DIGITS: Final = 32
 """128 bits: no two names meet."""
@@ -176,9 +179,9 @@ class Vault:
         """A shard's member again; SealBroken when it comes from another shard or recording."""
         return open_sealed(self._keys.unwrap(rid).key, self._context(rid, kind, rev, None, shard), ciphertext)
 
-    def discard(self, rid: str) -> int:
-        """Deletes whatever was stored of a recording, and keeps its key; how many objects went. Idempotent."""
-        deleted, failure = self._discard_all([rid])[rid]
+    def discard(self, rid: str, kinds: Collection[str] | None = None) -> int:
+        """Deletes what was stored of a recording, of some kinds or all, and keeps its key; how many. Idempotent."""
+        deleted, failure = self._discard_all([rid], kinds=kinds)[rid]
         if failure is not None:
             raise failure
         return deleted
@@ -211,17 +214,33 @@ class Vault:
         """Moves survivors to another epoch and destroys this one, and with it what backups could open."""
         return self._keys.roll_epoch(name)
 
-    def _discard_all(self, rids: Sequence[str]) -> dict[str, tuple[int, VaultError | None]]:
+    def _discard_all(
+        self, rids: Sequence[str], *, kinds: Collection[str] | None = None
+    ) -> dict[str, tuple[int, VaultError | None]]:
         """How many objects of each recording went, and why not all of them."""
         prefixes = {rid: self._prefix(rid) for rid in rids}
-        found = ask_side_by_side(lambda prefix: list(self._store.list(prefix)), list(prefixes.values()))
+        found = ask_side_by_side(self._stored, list(prefixes.values()))
         stored = {rid: found[prefix] for rid, prefix in prefixes.items()}
+        if kinds is not None:
+            wanted = {rid: self._names_of(rid, kinds) for rid in rids}
+            stored = {
+                rid: [name for name in those if name in wanted[rid]] if isinstance(those, list) else those
+                for rid, those in stored.items()
+            }
         names = {name: rid for rid, those in stored.items() if isinstance(those, list) for name in those}
         failed = self._store.delete_all(names)
         why: dict[str, VaultError] = {rid: each for rid, each in stored.items() if isinstance(each, StorageError)}
         why |= {names[name]: failure for name, failure in failed.items()}
         there, left = Counter(names.values()), Counter(names[name] for name in failed)
         return {rid: (there[rid] - left[rid], why.get(rid)) for rid in rids}
+
+    def _stored(self, prefix: str) -> list[str]:
+        return list(self._store.list(prefix))
+
+    def _names_of(self, rid: str, kinds: Collection[str]) -> frozenset[str]:
+        """The names that objects of these kinds have when they are sealed for the first time."""
+        channels = (None, *range(MAX_CHANNELS))
+        return frozenset(self._name(rid, kind, 1, channel) for kind in kinds for channel in channels)
 
     def _report(self, rid: str, shredding: Shredding, deleted: int, failure: VaultError | None) -> ShredReport:
         fate, remains = shredding.fates[rid], []

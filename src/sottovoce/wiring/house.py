@@ -27,7 +27,7 @@ from sottovoce.database.migrate import upgrade
 from sottovoce.database.rate_leases import RateLeases
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
-from sottovoce.errors import WorkspaceError
+from sottovoce.errors import PolicyError, WorkspaceError
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.outbox import Outbox
@@ -38,7 +38,7 @@ from sottovoce.ledger.signer import Ed25519Signer, load_log_key
 from sottovoce.pipeline.carrier import Carrier, Pack, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
-from sottovoce.pipeline.lines import CORPUS, LINES, RECORDINGS
+from sottovoce.pipeline.lines import ANALYTICS, CORPUS, LINES, RECORDINGS, Line
 from sottovoce.pipeline.retry import reopen_mended, reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
 from sottovoce.policy.load import LoadedPolicy, load_policy
@@ -59,7 +59,14 @@ from sottovoce.wiring.intake import compose_desk, compose_door, compose_outbox
 from sottovoce.wiring.key_providers import open_provider
 from sottovoce.wiring.keys import KeyCustodian, open_keystore
 from sottovoce.wiring.ledger import cadence, compose_ledger, tell_unsigned
-from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
+from sottovoce.wiring.rooms import (
+    compose_disguiser,
+    compose_packer,
+    compose_redactor,
+    compose_whole_packer,
+    decode_media,
+    whisper,
+)
 from sottovoce.wiring.sources import close_sources, compose_sources
 from sottovoce.wiring.uploads import Uploads
 from sottovoce.wiring.workspace import origin_of, utc_now
@@ -75,12 +82,18 @@ class House:
     """One workspace, composed."""
 
     def __init__(
-        self, workspace: Workspace, *, actor: str = "cli", clock: Callable[[], datetime] = utc_now, threads: int = 1
+        self,
+        workspace: Workspace,
+        *,
+        actor: str = "cli",
+        clock: Callable[[], datetime] = utc_now,
+        threads: int = 1,
+        line: Line = CORPUS,
     ) -> None:
         self.workspace = workspace.required()
         self.actor = actor
         self.clock = clock
-        self.line = CORPUS
+        self.line = line
         self._threads = threads
 
     def close(self) -> None:
@@ -102,6 +115,16 @@ class House:
     @property
     def policy(self) -> Policy:
         return self.loaded.policy
+
+    @property
+    def line_policy(self) -> Policy:
+        """The policy as this house's line reads it. Raises PolicyError where the line is closed."""
+        if self.line is CORPUS:
+            return self.policy
+        if self.policy.analytics.lawful_basis is None:
+            hint = "say on what ground under `analytics.lawful_basis`, and where to under `analytics.destinations`"
+            raise PolicyError("the analytics line is closed", hint=hint)
+        return self.policy.for_analytics()
 
     # custody
 
@@ -190,7 +213,7 @@ class House:
 
     def screener(self) -> Screener:
         known = LineKnown(registry=self.registry, line=self.line.name)
-        return Screener(policy=self.policy, policy_digest=self.loaded.digest, known=known, today=self.today)
+        return Screener(policy=self.line_policy, policy_digest=self.loaded.digest, known=known, today=self.today)
 
     def today(self) -> date:
         return self.clock().date()
@@ -198,7 +221,7 @@ class House:
     def surveyor(self) -> Surveyor:
         return Surveyor(
             line=self.line,
-            policy=self.policy,
+            policy=self.line_policy,
             policy_digest=self.loaded.digest,
             sources=tuple(self.sources.values()),
             screener=self.screener(),
@@ -219,13 +242,15 @@ class House:
 
     @cached_property
     def disguiser(self) -> Disguiser | Undisguised:
-        return compose_disguiser(self.policy.anonymization)
+        return compose_disguiser(self.line_policy.anonymization)
 
     def rules(self, metadata: RecordingMetadata) -> RedactionRules:
         return rules_for(self.policy.redaction, queue=metadata.queue, category=metadata.queue_category)
 
     @cached_property
     def packer(self) -> Pack:
+        if self.line is ANALYTICS:
+            return compose_whole_packer()
         return with_features(compose_packer(self.policy.corpus), self.policy)
 
     # the corpus

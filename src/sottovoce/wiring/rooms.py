@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sottovoce.domain.outcome import Waiver
 from sottovoce.domain.sound import Media, MediaFormat, Sound
-from sottovoce.pipeline.package import Packer
+from sottovoce.pipeline.package import Packer, WholePacker
 from sottovoce.policy.model import Anonymization, Corpus, Models
 
 if TYPE_CHECKING:
@@ -95,3 +95,11 @@ def compose_packer(corpus: Corpus) -> Packer:
     from sottovoce.speech.resample import resample
 
     return Packer(corpus=corpus, encode=encode, resample=resample, describe_plan=redaction_map)
+
+
+def compose_whole_packer() -> WholePacker:
+    """What is sealed for deliveries, in the recording's own rate and channels."""
+    from sottovoce.redact.maps import redaction_map
+    from sottovoce.speech.encode import encode
+
+    return WholePacker(encode=encode, describe_plan=redaction_map)

@@ -52,6 +52,14 @@ def test_what_was_sealed_in_vain_is_discarded(house, key):
     assert not [p for p in objects.rglob("*") if p.is_file()]
 
 
+def test_another_lines_objects_stay(house, key):
+    """What the corpus line withholds may have been sealed for analytics, and evidence of a violation is neither's."""
+    house.vault.seal_object(key, "sample", Confidential(b"x"))
+    kept = [house.vault.seal_object(key, kind, Confidential(b"x")) for kind in ("redacted", "evidence")]
+    house.concluder().close("corpus", key, "E_GAVE_UP")
+    assert [house.vault.open_object(key, each).reveal() for each in kept] == [b"x", b"x"]
+
+
 def test_errors_leave_a_step_as_codes(house, key):
     """A step raises StepError with code and whether to try again, and nothing of the message."""
 

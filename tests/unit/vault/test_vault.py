@@ -368,6 +368,15 @@ def test_discarding_takes_the_objects_and_leaves_the_key(vault):
     assert vault.seal_recording(anonymized(), PARTS, {}).objects
 
 
+def test_discarding_some_kinds_leaves_the_others(vault):
+    """A recording on two lines has one key and one place: what one line takes back is its own."""
+    kept = vault.seal_object("r1", "redacted", WORDS)
+    vault.seal_recording(anonymized(), PARTS, {})
+    kinds = {kind for kind, _ in PARTS}
+    assert (vault.discard("r1", kinds), vault.discard("r1", kinds)) == (3, 0)
+    assert vault.open_object("r1", kept).reveal() == WORDS.reveal()
+
+
 def test_a_recording_nobody_sealed_is_refused(vault):
     """There is no key to open with."""
     ghost = SealedObject(kind="sample", location="ab/cd", digest="", size=100)
