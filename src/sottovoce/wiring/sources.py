@@ -82,17 +82,18 @@ def close_sources(sources: Mapping[str, Source]) -> None:
 
 
 def kept_attributes(policy: Policy) -> frozenset[str]:
-    """The participant attributes policy speaks of; no others are kept."""
-    consent, exclusions = policy.consent, policy.exclusions
-    return frozenset(
-        {
-            consent.consent_attribute,
-            consent.opt_out_attribute,
-            consent.withdrawn_attribute,
-            exclusions.payment_attribute,
-            ACCENT_ATTRIBUTE,
-        }
-    )
+    """The participant attributes policy speaks of, for whichever line; no others are kept."""
+    consents = (policy.consent, policy.analytics.consent)
+    said = {
+        name for each in consents for name in (each.consent_attribute, each.opt_out_attribute, each.withdrawn_attribute)
+    }
+    payments = {policy.exclusions.payment_attribute, policy.analytics.exclusions.payment_attribute}
+    return frozenset(said | payments | {ACCENT_ATTRIBUTE})
+
+
+def sensitive_categories(policy: Policy) -> frozenset[str]:
+    """Categories by which a call through several queues is described: what any line keeps out."""
+    return frozenset({*policy.exclusions.queue_categories, *policy.analytics.exclusions.queue_categories})
 
 
 def _folder(name: str, settings: FolderPolicy, policy: Policy, root: Path, tokenizer: Tokenizer) -> FolderSource:
@@ -143,7 +144,7 @@ def _genesys(
         customer_channel=settings.customer_channel,
         attributes=kept_attributes(policy),
         queue_categories=policy.corpus.queue_categories,
-        sensitive=frozenset(policy.exclusions.queue_categories),
+        sensitive=sensitive_categories(policy),
         since=_midnight(settings.since),
         until=_midnight(settings.until),
     )
