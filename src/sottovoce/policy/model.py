@@ -14,6 +14,7 @@ from pydantic import Field
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
+from sottovoce.policy.engine import ComplianceEngine
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
 from sottovoce.policy.sources import BucketSource as BucketSource
@@ -318,6 +319,8 @@ class Compliance(Strict):
     callback_queue: str | None = None
     callback_number: SecretRef | None = None
     """The supervisor's number; with `callback_queue`, a callback is asked for, once."""
+    engine: ComplianceEngine | None = None
+    """Judges in place of the rules."""
 
 
 class Policy(Strict):
