@@ -20,6 +20,7 @@ import uvicorn
 from sottovoce.cli.intake import _app
 from sottovoce.compliance.verdict import Found
 from sottovoce.custody.deliveries import Deliveries
+from sottovoce.custody.subject import ByConversation
 from sottovoce.detect.second_ear import SecondEar
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import Role, Sound
@@ -206,6 +207,24 @@ def test_an_answer_later(
     assert token not in caplog.text
     for path in (p for p in house.workspace.root.rglob("*") if p.is_file()):
         assert token.encode() not in path.read_bytes(), path.name
+
+
+def test_an_erasure_tells_the_engine_and_takes_no_answer(
+    sandbox: Sandbox, engine: LittleEngine, house: House, intake: str
+) -> None:
+    """It heard the recording, so it is owed a notice; its link is dead, and its answer comes too late."""
+    engine.status = lambda _: 202
+    (call,) = feed(sandbox, intake, "call-08.ogg")
+    settle(quick(house), until=lambda: bool(engine.asked))
+    ((correlation, question),) = engine.asked.items()
+    report = house.eraser.erase(ByConversation(conversation_id=call.id), requested_by="test", why="REQUEST")
+    assert [(each.destination, each.deliveries) for each in report.recipients] == [("verity", 1)]
+    with httpx.Client(trust_env=False) as http:
+        assert http.get(question["media"]["url"]).status_code == 404
+    assert engine.call_back(f"{intake}/v1/verdicts", correlation).status_code == 410
+    settle(house)
+    assert house.compliance.docket.verdicts() == ()
+    assert house.desk.counts() == {"done": 1}
 
 
 def test_an_engine_that_fails_and_one_that_talks_nonsense(
