@@ -12,7 +12,7 @@
     │   ├── NotUnderstood        it heard too little of the speech to find anything in it
     │   └── LanguageUnsupported  the transcriber does not know the language
     ├── DetectionError           a detector failed: nothing may be released on its word
-    ├── RedactionError           a plan could not be applied exactly
+    ├── RedactionError           a recording could not be redacted, or not exactly as planned
     ├── AnonymizationError       the voice could not be disguised exactly
     ├── VaultError               keys and sealed objects
     │   ├── KeyUnavailable       the key provider cannot be reached, or refuses
@@ -59,7 +59,11 @@
     │   ├── EventRefused         it is too large, not valid JSON, or not an event we understand
     │   └── IntakeBusy           more than can be written down now: send it again (retryable)
     ├── ComplianceError          judging calls, and what follows
-    │   └── VerdictRefused       an engine's answer is not a verdict on what was asked
+    │   ├── VerdictRefused       an engine's answer is not a verdict on what was asked
+    │   ├── VerdictPending       an external engine was asked and has not answered yet (retryable)
+    │   ├── VerdictLate          it did not answer within the time the policy gives it
+    │   ├── JudgeRefused         an external engine refuses to judge the recording
+    │   └── JudgeUnavailable     it does not answer, or asks to wait (retryable)
     ├── BreakerOpen              a service failed too often: it is not asked for a while (retryable)
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
@@ -370,6 +374,24 @@ class ComplianceError(SottovoceError):
 
 class VerdictRefused(ComplianceError):
     code = "E_VERDICT"
+
+
+class VerdictPending(ComplianceError):
+    code = "E_VERDICT_PENDING"
+    retryable = True
+
+
+class VerdictLate(ComplianceError):
+    code = "E_VERDICT_LATE"
+
+
+class JudgeRefused(ComplianceError):
+    code = "E_JUDGE_REFUSED"
+
+
+class JudgeUnavailable(ComplianceError):
+    code = "E_JUDGE_UNAVAILABLE"
+    retryable = True
 
 
 class BreakerOpen(SottovoceError):

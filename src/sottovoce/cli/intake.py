@@ -11,6 +11,7 @@ from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
 
 if TYPE_CHECKING:
     from sottovoce.service.intake import IntakeApp
+    from sottovoce.service.verdicts import EngineApp
     from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Take in events about recordings.")
@@ -55,8 +56,11 @@ def replay(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         say(f"{brought} dead letters are due again.")
 
 
-def _app(house: House) -> IntakeApp:
+def _app(house: House) -> IntakeApp | EngineApp:
     from sottovoce.intake.clerk import Clerk
     from sottovoce.service.intake import IntakeApp
+    from sottovoce.service.verdicts import engine_app
 
-    return IntakeApp(door=house.door, clerk=Clerk(desk=house.desk), ready=house.desk.counts)
+    app = IntakeApp(door=house.door, clerk=Clerk(desk=house.desk), ready=house.desk.counts)
+    rooms = house.compliance.engine
+    return app if rooms is None else engine_app(app, rooms, clock=house.clock)

@@ -1,7 +1,7 @@
 """Where verdicts are kept: each with its ledger entry and what follows from it, in one transaction (SPEC 14.5).
 
-One verdict for each recording, rule and type, however often a call is judged: the first stands. A call that could
-not be judged is a verdict too, and a person is asked.
+One verdict for each recording, rule and type, however often a call is judged, and by whom: the first conclusion
+stands. A call that could not be judged is a verdict too, and a person is asked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from sottovoce.compliance.steps import READY, Step
 from sottovoce.compliance.verdict import Found, Judged
@@ -29,6 +29,7 @@ from sottovoce.ledger.ledger import Ledger
 
 LINE: Final = "compliance"
 NOTHING_FOUND: Final = "-"
+_LOCK: Final = int.from_bytes(b"svvd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +92,20 @@ class Docket:
     def conclude(self, case: Case) -> int:
         """Writes what is new of the case; how many verdicts that were. Raises LedgerUnavailable: then nothing was."""
         with writing(self._engine) as connection:
-            rows = [row for row in self._rows(case) if insert_new(connection, verdicts, row)]
-            for row in rows:
-                clip = case.clips.get((str(row["rule"]), str(row["type"])))
-                if clip is not None:
-                    _keep_clip(connection, case.subject, clip)
-            if rows:
-                self._ledger.append(connection, [self._entry(case, row) for row in rows])
-                self._follow(connection, case, rows)
+            return self.conclude_in(connection, case)
+
+    def conclude_in(self, connection: Connection, case: Case) -> int:
+        """The same as the last step of the caller's writing transaction."""
+        if _stands(connection, case.subject):
+            return 0
+        rows = [row for row in self._rows(case) if insert_new(connection, verdicts, row)]
+        for row in rows:
+            clip = case.clips.get((str(row["rule"]), str(row["type"])))
+            if clip is not None:
+                keep_object(connection, case.subject, clip)
+        if rows:
+            self._ledger.append(connection, [self._entry(case, row) for row in rows])
+            self._follow(connection, case, rows)
         return len(rows)
 
     def is_judged(self, subject: str) -> bool:
@@ -219,20 +226,28 @@ def _clip_id(case: Case, judged: Judged) -> str | None:
     return None if clip is None else object_id(clip.location)
 
 
-def _keep_clip(connection: Connection, subject: str, clip: SealedObject) -> None:
-    """An object like any other: erasing the recording erases it."""
-    found = object_id(clip.location)
+def _stands(connection: Connection, subject: str) -> bool:
+    """Whether the recording is concluded; until the transaction ends nobody else concludes it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK, func.hashtext(subject))))
+    return connection.execute(select(verdicts.c.id).where(verdicts.c.subject == subject).limit(1)).first() is not None
+
+
+def keep_object(connection: Connection, subject: str, sealed: SealedObject) -> str:
+    """Its id. An object like any other: erasing the recording erases it."""
+    found = object_id(sealed.location)
     row = {
         "id": found,
         "line": LINE,
         "recording": subject,
-        "kind": clip.kind,
-        "channel": clip.channel,
-        "location": clip.location,
-        "digest": clip.digest,
-        "size": clip.size,
-        "rev": clip.rev,
+        "kind": sealed.kind,
+        "channel": sealed.channel,
+        "location": sealed.location,
+        "digest": sealed.digest,
+        "size": sealed.size,
+        "rev": sealed.rev,
         "state": PRESENT,
     }
     connection.execute(insert(objects).values(**row))
-    add_edge(connection, recording_node(subject), object_node(found), clip.kind)
+    add_edge(connection, recording_node(subject), object_node(found), sealed.kind)
+    return found

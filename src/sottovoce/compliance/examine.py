@@ -65,6 +65,12 @@ class Keys(Protocol):
     def recording(self, conversation_id: str, recording_id: str) -> str: ...
 
 
+class External(Protocol):
+    """An engine of somebody else's that judges in place of the rules."""
+
+    def judge(self, job: Job, source: LiveSource) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """All that judging needs."""
@@ -85,6 +91,7 @@ class Bench:
     report: Callable[[str, Violation], None]
     """Told of each violation as soon as it is certain, before the call is read to its end."""
     read: Callable[[Mapping[str, Coming], Mapping[str, tuple[Role, ...]]], AbstractContextManager[Reading]] = reading_of
+    external: External | None = None
 
 
 class Examiner:
@@ -118,6 +125,9 @@ class Examiner:
 
     def _judge(self, job: Job, recording_id: str) -> None:
         bench = self._bench
+        if bench.external is not None:
+            bench.external.judge(job, bench.sources[job.source])
+            return
         live = bench.sources[job.source].live(job.conversation_id, recording_id)
         available_at = bench.clock()
         bench.registry.remember(live.metadata.ref, live.metadata)

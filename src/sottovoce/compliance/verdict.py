@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sottovoce.compliance.judge import Violation
 from sottovoce.errors import VerdictRefused
+from sottovoce.ledger.entry import is_code
 
 SCHEMA_VERSION: Final = "1"
 LONGEST_CALL_MS: Final = 24 * 3600 * 1000
@@ -93,11 +94,19 @@ def read_verdict(document: Mapping[str, Any], *, recording: str, correlation: st
     try:
         verdict = Verdict.model_validate({**document, "verdict": _found(document)})
     except ValidationError as error:
-        fields = sorted({".".join(map(str, each["loc"])) or "verdict" for each in error.errors(include_input=False)})
-        raise VerdictRefused("the engine's verdict is not one we understand", hint=", ".join(fields)[:200]) from None
+        fields = sorted({_field(each["loc"]) for each in error.errors(include_input=False, include_context=False)})
+        raise VerdictRefused("the engine's verdict is not one we understand", hint=", ".join(fields)) from None
+    if not all(is_code(code) for code in (verdict.violationType, verdict.recommendedAction) if code is not None):
+        raise VerdictRefused("the engine's verdict holds what is no code", hint="violationType, recommendedAction")
     if verdict.recordingId != recording or verdict.correlationId != correlation:
         raise VerdictRefused("the engine's verdict is about something else")
     return verdict
+
+
+def _field(where: tuple[int | str, ...]) -> str:
+    """A field by a name of ours: what an engine calls its own may say anything."""
+    name = str(where[0]) if where else "verdict"
+    return name if name in Verdict.model_fields else "an unknown field"
 
 
 def _found(document: Mapping[str, Any]) -> Found | str:

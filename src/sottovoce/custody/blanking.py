@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 from sottovoce.custody.records import DELETED, PRESENT
 from sottovoce.database.batches import batches
 from sottovoce.database.compliance_tables import intake_jobs, remediations, verdicts
+from sottovoce.database.question_tables import engine_questions
 from sottovoce.database.tables import (
     commitments,
     corpus_identities,
@@ -70,6 +71,8 @@ def _end_judging(connection: Connection, keys: Sequence[str]) -> None:
     undone = remediations.c.subject.in_(keys), remediations.c.locator.is_not(None)
     connection.execute(delete(remediations).where(*undone))
     connection.execute(update(verdicts).where(verdicts.c.subject.in_(keys)).values(evidence=None))
+    over: dict[str, object] = {"state": "over", "locator": None, "facts": {}, "object": None}
+    connection.execute(update(engine_questions).where(engine_questions.c.subject.in_(keys)).values(**over))
 
 
 def blank_objects(connection: Connection, ids: Sequence[str]) -> Blanked:

@@ -19,6 +19,7 @@ from sottovoce.policy.admission import Consent as Consent
 from sottovoce.policy.admission import Exclusions as Exclusions
 from sottovoce.policy.admission import Wording as Wording
 from sottovoce.policy.analytics import Analytics
+from sottovoce.policy.engine import ComplianceEngine
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
 from sottovoce.policy.sources import BucketSource as BucketSource
@@ -287,6 +288,8 @@ class Compliance(Strict):
     callback_queue: str | None = None
     callback_number: SecretRef | None = None
     """The supervisor's number; with `callback_queue`, a callback is asked for, once."""
+    engine: ComplianceEngine | None = None
+    """Judges in place of the rules."""
 
 
 class Policy(Strict):

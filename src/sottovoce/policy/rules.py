@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
 from sottovoce.policy.document import Path
+from sottovoce.policy.engine import troubles
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
 from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
 
@@ -363,6 +364,14 @@ def _openlineage(policy: Policy) -> Iterator[Flaw]:
         )
 
 
+def _engine(policy: Policy) -> Iterator[Flaw]:
+    given = policy.compliance.engine
+    if given is not None:
+        reachable = {url for url in (given.url, given.media_url) if url and _reachable(url)}
+        for key, message, hint in troubles(given, reachable=reachable):
+            yield Flaw(path=("compliance", "engine", key), message=message, hint=hint)
+
+
 def _reachable(url: str) -> bool:
     """https anywhere, or http to this machine; no credentials in the address."""
     try:
@@ -397,4 +406,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _duties,
     _notices,
     _openlineage,
+    _engine,
 )

@@ -43,45 +43,45 @@ class IntakeApp:
             await self._live(receive, send)
         elif scope["type"] == "http":
             status, body, headers = await self._answer(scope, receive)
-            await _respond(send, status, body, headers)
+            await respond(send, status, body, headers)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         path, method = scope["path"], scope["method"]
         if path == EVENTS:
-            return await self._event(scope, receive) if method == "POST" else _error(405, "method_not_allowed")
+            return await self._event(scope, receive) if method == "POST" else refusal(405, "method_not_allowed")
         if path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
             return await self._health(deep=path == "/readyz")
-        return _error(404, "not_found")
+        return refusal(404, "not_found")
 
-    async def _event(self, scope: Scope, receive: Receive) -> _Answer:
-        headers = _headers(scope)
+    async def _event(self, scope: Scope, receive: Receive) -> Answer:
+        headers = headers_of(scope)
         if headers is None:
-            return _error(400, "headers")
+            return refusal(400, "headers")
         if headers.get("content-type", "application/json").split(";")[0].strip().lower() != "application/json":
-            return _error(415, "content_type")
+            return refusal(415, "content_type")
         try:
-            body = await asyncio.wait_for(_body(receive), BODY_DEADLINE_S)
+            body = await asyncio.wait_for(body_of(receive), BODY_DEADLINE_S)
             if body is None:
-                return _error(413, "too_large")
-            arrival = self._door.admit(_message(scope, headers, body))
+                return refusal(413, "too_large")
+            arrival = self._door.admit(message_of(scope, headers, body))
             return _receipt(await self._clerk.accept(arrival))
         except SignatureRefused:
-            return _error(401, "signature")
+            return refusal(401, "signature")
         except EventRefused:
-            return _error(400, "event")
+            return refusal(400, "event")
         except (IntakeBusy, LedgerUnavailable):
-            return _error(503, "unavailable", retry_after_s=RETRY_AFTER_S)
+            return refusal(503, "unavailable", retry_after_s=RETRY_AFTER_S)
         except TimeoutError:
-            return _error(408, "body_too_slow")
+            return refusal(408, "body_too_slow")
         except Exception:  # noqa: BLE001 - the server would log what nobody foresaw, and its message may hold a value
-            return _error(500, "unexpected")
+            return refusal(500, "unexpected")
 
-    async def _health(self, *, deep: bool) -> _Answer:
+    async def _health(self, *, deep: bool) -> Answer:
         try:
             if deep:
                 await asyncio.get_running_loop().run_in_executor(None, self._ready)
         except SottovoceError:
-            return _error(503, "unavailable", retry_after_s=RETRY_AFTER_S)
+            return refusal(503, "unavailable", retry_after_s=RETRY_AFTER_S)
         return 200, {"status": "ok"}, {}
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -95,28 +95,28 @@ class IntakeApp:
                 return
 
 
-_Answer = tuple[int, dict[str, str], dict[str, str]]
+Answer = tuple[int, dict[str, str], dict[str, str]]
 
 
-def _receipt(receipt: Receipt) -> _Answer:
+def _receipt(receipt: Receipt) -> Answer:
     if receipt.conflict:
-        return _error(422, "conflict")
+        return refusal(422, "conflict")
     return 202 if receipt.fresh else 200, {"job": receipt.job, "status": "accepted"}, {}
 
 
-def _error(status: int, code: str, *, retry_after_s: int | None = None) -> _Answer:
+def refusal(status: int, code: str, *, retry_after_s: int | None = None) -> Answer:
     headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
     return status, {"error": code}, headers
 
 
-def _headers(scope: Scope) -> dict[str, str] | None:
+def headers_of(scope: Scope) -> dict[str, str] | None:
     """By lower-case name; None where there are too many, or one comes twice."""
     given = scope["headers"]
     found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in given}
     return found if len(given) <= MAX_HEADERS and len(found) == len(given) else None
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def body_of(receive: Receive) -> bytes | None:
     """The whole body, counted while it comes; None beyond the cap."""
     parts, size = [], 0
     while True:
@@ -132,13 +132,13 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def _message(scope: Scope, headers: dict[str, str], body: bytes) -> Message:
+def message_of(scope: Scope, headers: dict[str, str], body: bytes) -> Message:
     query = scope.get("query_string", b"").decode("latin-1")
     target = scope["path"] + (f"?{query}" if query else "")
     return Message(headers=headers, body=body, method=scope["method"], target=target)
 
 
-async def _respond(send: Send, status: int, body: dict[str, str], headers: dict[str, str]) -> None:
+async def respond(send: Send, status: int, body: dict[str, str], headers: dict[str, str]) -> None:
     data = json.dumps(body, separators=(",", ":")).encode()
     plain = {"content-type": "application/json", "content-length": str(len(data)), "cache-control": "no-store"}
     pairs = [(name.encode(), value.encode()) for name, value in (plain | headers).items()]

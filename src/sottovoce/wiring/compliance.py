@@ -32,6 +32,7 @@ from sottovoce.settings import resolve_secret
 from sottovoce.sources.genesys.permissions import READING
 from sottovoce.sources.genesys.source import GenesysSource
 from sottovoce.sources.genesys.writeback import PERMISSIONS, GenesysWriter
+from sottovoce.wiring.engine import EngineRooms
 from sottovoce.wiring.intake import SourcePseudonyms
 
 if TYPE_CHECKING:
@@ -104,6 +105,14 @@ class ComplianceRooms:
         return compose_listener(self._house.transcriber)
 
     @cached_property
+    def engine(self) -> EngineRooms | None:
+        """The external engine that judges in place of the rules, where the policy names one."""
+        settings = self._house.policy.compliance.engine
+        if settings is None:
+            return None
+        return EngineRooms(house=self._house, database=self._database, docket=self.docket, settings=settings)
+
+    @cached_property
     def examiner(self) -> Examiner:
         """Judges what the intake took in. Only sources that hand sound over while it comes are judged."""
         from sottovoce.detect.dtmf import ToneEar
@@ -125,6 +134,7 @@ class ComplianceRooms:
             clock=house.clock,
             consent_flag=lambda metadata: consent_flag(metadata, house.policy.consent),
             report=_report,
+            external=None if self.engine is None else self.engine.judge,
         )
         return Examiner(bench=bench)
 

@@ -40,6 +40,13 @@ consent:
 """
 
 
+def engine(**changes: str) -> str:
+    """An external engine's section, in one line."""
+    given = {"name": "verity", "url": "https://judge.example/", "secrets": "['env:A']", "media": "none"}
+    members = given | {"removed": "true"} | changes
+    return "compliance: {engine: {" + ", ".join(f"{key}: {value}" for key, value in members.items()) + "}}"
+
+
 def refused(text: str) -> PolicyError:
     with pytest.raises(PolicyError) as caught:
         parse_policy(text)
@@ -306,6 +313,15 @@ def test_a_later_key_counts_where_it_says_something() -> None:
     assert parse_policy(PLAIN + "retention: {duties: [{name: HIPAA}]}\n").digest != plain
 
 
+def test_an_engine_needs_little_and_changes_the_digest() -> None:
+    """A name, an address and a secret, and sound or what was removed; none of it leaves the policy as it was."""
+    loaded = parse_policy(PLAIN + engine() + "\n")
+    found = loaded.policy.compliance.engine
+    assert found is not None
+    assert (found.answers_later, found.timeout_s, found.answer_within_s) == (False, 30, 3600)
+    assert loaded.digest != parse_policy(PLAIN).digest
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -318,6 +334,14 @@ def test_a_later_key_counts_where_it_says_something() -> None:
         ),
         ("openlineage: {url: 'http://a.example/api'}", "names no place"),
         ("openlineage: {url: 'file:'}", "names no place"),
+        (engine(url="http://judge.example/"), "an engine is spoken to over https"),
+        (engine(url="https://me:pw@judge.example/"), "an engine is spoken to over https"),
+        (engine(media="url"), "needs an address to fetch sound from"),
+        (engine(media="url", media_url="http://intake.example"), "needs an address to fetch sound from"),
+        (engine(removed="false"), "an engine without sound has nothing to judge by"),
+        (engine(secrets="[]"), "compliance.engine.secrets"),
+        (engine(name="Verity 4111111"), "compliance.engine.name"),
+        (engine(url_ttl_s="901"), "compliance.engine.url_ttl_s"),
     ],
 )
 def test_duties_and_addresses_hold_together(given: str, says: str) -> None:
