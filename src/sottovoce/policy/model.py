@@ -14,6 +14,7 @@ from pydantic import Field
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
+from sottovoce.policy.amazon import AmazonTranscribe
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
 from sottovoce.policy.sources import BucketSource as BucketSource
@@ -79,6 +80,8 @@ class Selection(Strict):
 
 
 class Redaction(Strict):
+    engine: Literal["sottovoce", "amazon-transcribe"] = "sottovoce"
+    """Who redacts first; we verify whatever anybody redacted."""
     default: tuple[Bundle | Entity, ...] = ("all",)
     queues: dict[str, tuple[Bundle | Entity, ...]] = Field(default_factory=dict)
     """By queue or queue category; detection always runs on every queue."""
@@ -268,8 +271,9 @@ class Access(Strict):
 
 class Models(Strict):
     transcriber: str = "tiny.en"
-    """`tiny.en` and `base` come packaged; else a CTranslate2 folder by path."""
+    """`tiny.en` and `base` come packaged; `amazon-transcribe`; else a CTranslate2 folder by path."""
     digest: str | None = None
+    amazon: AmazonTranscribe | None = None
 
 
 class Database(Strict):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
+from sottovoce.policy.amazon import AMAZON
 from sottovoce.policy.document import Path
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
 from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
@@ -360,6 +361,15 @@ def _reachable(url: str) -> bool:
         return False
 
 
+def _amazon(policy: Policy) -> Iterator[Flaw]:
+    if policy.models.amazon is None and AMAZON in (policy.models.transcriber, policy.redaction.engine):
+        yield Flaw(
+            path=("models", "amazon"),
+            message="amazon-transcribe needs `models.amazon`",
+            hint="say region, bucket and kms_key",
+        )
+
+
 _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _production,
     _keys,
@@ -379,4 +389,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _duties,
     _notices,
     _openlineage,
+    _amazon,
 )
