@@ -48,3 +48,19 @@ def test_the_other_clouds_get_theirs(program, workspace, tmp_path):
         given = ("--bucket", "acme-corpus", "--region", "europe-west3", "-w", workspace)
         assert program("cloud", "template", cloud, "-o", target, *given).code == 0
         assert json.loads(target.read_text())
+
+
+def test_training_files_are_written_from_a_version(program, workspace, tmp_path):
+    """One set a split, over the signed manifest; a place the service does not read is refused, and nothing written."""
+    target = tmp_path / "m"
+    given = ("corpus", "manifest", "corpus/v1", "--for", "sagemaker", "-o", target, "-w", workspace)
+    assert program(*given, "--staging", "gs://acme/corpus").code == 11
+    assert not target.exists()
+    said = program(*given, "--staging", "s3://acme/corpus", "--json")
+    assert "README.md" in said.json
+    assert {path.name for path in target.iterdir()} == set(said.json)
+    released = {s["corpusId"] for s in program("corpus", "show", "-w", workspace, "--json").json["samples"]}
+    staged = {
+        name for f in target.glob("*.manifest") if "augmented" not in f.name for name in json.loads(f.read_text())[1:]
+    }
+    assert staged == {f"{corpus_id}.sealed" for corpus_id in released}
