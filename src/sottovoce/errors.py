@@ -9,6 +9,7 @@
     │   └── MediaTooLarge        beyond the caps on seconds, channels, rate or bytes
     ├── ModelError               a model is missing or its digest is not the pinned one
     ├── HearingError             the transcriber failed
+    │   ├── HearingUnavailable   a service that hears does not answer, or not in time (retryable)
     │   ├── NotUnderstood        it heard too little of the speech to find anything in it
     │   └── LanguageUnsupported  the transcriber does not know the language
     ├── DetectionError           a detector failed: nothing may be released on its word
@@ -128,6 +129,11 @@ class ModelError(SottovoceError):
 class HearingError(SottovoceError):
     code = "E_HEARING"
     exit_code = 6
+
+
+class HearingUnavailable(HearingError):
+    code = "E_HEARING_UNAVAILABLE"
+    retryable = True
 
 
 class NotUnderstood(HearingError):

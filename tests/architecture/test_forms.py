@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "sottovoce"
 OWNERS = {
     "Captured": "sources",
     "Admitted": "screening",
+    "VendorRedacted": "speech",
     "Redacted": "redact",
     "Verified": "redact",
     "Anonymized": "anonymize",

@@ -15,6 +15,7 @@ from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, 
 from sottovoce.corpus.audit import audit
 from sottovoce.corpus.demographics import Demographics
 from sottovoce.corpus.page import page
+from sottovoce.corpus.training_files import Service, training_files
 from sottovoce.errors import CustodyError, LedgerTampered
 from sottovoce.wiring.house import House
 
@@ -121,6 +122,30 @@ def diff(
         answer({name: list(ids) for name, ids in counts.items()})
         return
     facts(f"{before} → {after}", {name: len(ids) for name, ids in counts.items()})
+
+
+@app.command()
+def manifest(
+    version: Annotated[str, typer.Argument(help="A version such as corpus/v1.")],
+    service: Annotated[Service, typer.Option("--for", help="Who trains.")],
+    staging: Annotated[str, typer.Option(help="Where the ciphertext is staged, such as s3://bucket/prefix.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.")],
+    workspace: InWorkspace = HERE,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the files a training service reads: where each sample's ciphertext lies, and what was released of it."""
+    house = house_at(workspace)
+    shown = house.versions.show(version)
+    erased = frozenset(sample.corpus_id for sample in shown.samples if sample.erased)
+    digest = shown.version.manifest_digest
+    files = training_files(house.versions.manifest(version), service, staging=staging, digest=digest, erased=erased)
+    for name, text in files.items():
+        write_whole(output / name, text.encode())
+    if as_json:
+        answer(sorted(files))
+        return
+    say(f"{len(files)} files in {output}. They point at ciphertext; README.md says who opens it.")
 
 
 @app.command("demographics")

@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, Operation | None]] = {
     "policy": _O.PIPELINE_PLAN,
     "intake status": _O.PIPELINE_PLAN,
     "rules": _O.PIPELINE_PLAN,
+    "cloud": _O.PIPELINE_PLAN,
     "compliance status": _O.PIPELINE_PLAN,
     "compliance verdicts": _O.PIPELINE_PLAN,
     "compliance": _O.PIPELINE_RUN,

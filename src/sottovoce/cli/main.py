@@ -21,6 +21,7 @@ from sottovoce import __version__, telemetry
 from sottovoce.cli import (
     access,
     broker,
+    cloud,
     compliance,
     conformance,
     contributor,
@@ -78,6 +79,7 @@ app.command("login")(login.login)
 app.command("logout")(login.logout)
 app.add_typer(policy.app, name="policy")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(cloud.app, name="cloud")
 app.add_typer(intake.app, name="intake")
 app.add_typer(compliance.app, name="compliance")
 app.add_typer(compliance.rules_app, name="rules")

@@ -82,9 +82,20 @@ TRANSCRIBE: dict[Entity, str] = {
         Entity.NAME,
         Entity.PHONE,
         Entity.SSN,
+        Entity.URL,
+        Entity.USERNAME,
+        Entity.PASSWORD,
+        Entity.IP_ADDRESS,
+        Entity.LICENSE_PLATE,
     )
+} | {
+    Entity.IBAN: "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
+    Entity.PASSPORT: "PASSPORT_NUMBER",
+    Entity.DRIVER_LICENSE: "DRIVER_ID",
+    Entity.DATE_OF_BIRTH: "DATE_TIME",
+    Entity.AGE_OVER_89: "AGE",
 }
-"""Amazon Transcribe's names for the same things."""
+"""Amazon Transcribe's names for the same things (ContentRedaction, since May 2026); the last two take more."""
 
 PRESIDIO: dict[str, Entity] = {
     "CREDIT_CARD": Entity.CREDIT_DEBIT_NUMBER,

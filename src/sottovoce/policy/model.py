@@ -18,6 +18,7 @@ from sottovoce.policy.admission import Basis as Basis
 from sottovoce.policy.admission import Consent as Consent
 from sottovoce.policy.admission import Exclusions as Exclusions
 from sottovoce.policy.admission import Wording as Wording
+from sottovoce.policy.amazon import AmazonTranscribe
 from sottovoce.policy.analytics import Analytics
 from sottovoce.policy.engine import ComplianceEngine
 from sottovoce.policy.key_services import FileKeys, Keys
@@ -55,6 +56,8 @@ class Selection(Strict):
 
 
 class Redaction(Strict):
+    engine: Literal["sottovoce", "amazon-transcribe"] = "sottovoce"
+    """Who redacts first; we verify whatever anybody redacted."""
     default: tuple[Bundle | Entity, ...] = ("all",)
     queues: dict[str, tuple[Bundle | Entity, ...]] = Field(default_factory=dict)
     """By queue or queue category; detection always runs on every queue."""
@@ -238,8 +241,9 @@ class Access(Strict):
 
 class Models(Strict):
     transcriber: str = "tiny.en"
-    """`tiny.en` and `base` come packaged; else a CTranslate2 folder by path."""
+    """`tiny.en` and `base` come packaged; `amazon-transcribe`; else a CTranslate2 folder by path."""
     digest: str | None = None
+    amazon: AmazonTranscribe | None = None
 
 
 class Database(Strict):

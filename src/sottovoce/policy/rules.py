@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
+from sottovoce.policy.amazon import AMAZON
 from sottovoce.policy.document import Path
 from sottovoce.policy.engine import troubles
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
@@ -386,6 +387,15 @@ def _reachable(url: str) -> bool:
         return False
 
 
+def _amazon(policy: Policy) -> Iterator[Flaw]:
+    if policy.models.amazon is None and AMAZON in (policy.models.transcriber, policy.redaction.engine):
+        yield Flaw(
+            path=("models", "amazon"),
+            message="amazon-transcribe needs `models.amazon`",
+            hint="say region, bucket and kms_key",
+        )
+
+
 _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _production,
     _keys,
@@ -407,4 +417,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _notices,
     _openlineage,
     _engine,
+    _amazon,
 )

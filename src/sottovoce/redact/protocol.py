@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.encoded import Encoded
+from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Finding
 from sottovoce.domain.sound import MediaFormat, Role, Sound
 from sottovoce.domain.transcript import Transcript
+from sottovoce.domain.vendor import VendorRedacted
 
 
 class Transcriber(Protocol):
@@ -71,6 +73,14 @@ class NoiseSource(Protocol):
     """A fresh generator for each recording, seeded from a cryptographic source."""
 
     def __call__(self) -> np.random.Generator: ...
+
+
+class RedactionService(Protocol):
+    """A vendor that redacts sound. What it gives back is verified like sound that nobody touched."""
+
+    def redact(self, sound: Sound, *, entities: frozenset[Entity], language: str | None) -> VendorRedacted:
+        """Raises HearingError or LanguageUnsupported; HearingUnavailable when asking again may help."""
+        ...
 
 
 class Codec(Protocol):

@@ -22,7 +22,7 @@ from sottovoce.domain.outcome import Evidence, Passed, Reason, Withheld
 from sottovoce.domain.recording import Admitted, Redacted, Verified
 from sottovoce.domain.sound import MediaFormat, Role, Sound, sound_digest
 from sottovoce.domain.transcript import Transcript
-from sottovoce.errors import DetectionError, RedactionError
+from sottovoce.errors import DetectionError, HearingUnavailable, RedactionError
 from sottovoce.redact import evidence
 from sottovoce.redact.answers import Questions, whole_answers
 from sottovoce.redact.asked import asked
@@ -103,8 +103,7 @@ class Redactor:
         answer = self.treat(admitted.sound, rules, language=admitted.metadata.language)
         if isinstance(answer, Withheld):
             return answer
-        redacted = _redacted(admitted, answer.value)
-        return Passed(value=_verified(redacted, answer.value.verification), evidence=answer.evidence)
+        return Passed(value=verified_form(admitted, answer.value, answer.evidence), evidence=answer.evidence)
 
     def treat(self, sound: Sound, rules: RedactionRules, *, language: str | None) -> Passed[Treated] | Withheld:
         """The whole loop on a sound in memory."""
@@ -188,7 +187,11 @@ class Redactor:
 
     def _heard(self, tape: Tape, ground: Ground, size: int, language: str | None) -> Transcript | Withheld:
         cuts = ground.cuts(size)
-        heard = asked(Reason.HEARING_FAILED, lambda: hear(self._transcriber, tape, ground, cuts, language=language))
+        heard = asked(
+            Reason.HEARING_FAILED,
+            lambda: hear(self._transcriber, tape, ground, cuts, language=language),
+            passing=(HearingUnavailable,),
+        )
         if isinstance(heard, Withheld):
             return heard
         if _language(heard) not in self._languages:
@@ -251,8 +254,9 @@ def _unheard(heard: Transcript) -> tuple[Finding, ...]:
     )
 
 
-def _redacted(admitted: Admitted, treated: Treated) -> Redacted:
-    return Redacted(
+def verified_form(admitted: Admitted, treated: Treated, facts: Evidence) -> Verified:
+    """The recording redacted and verified as `treated` is."""
+    redacted = Redacted(
         admitted=admitted,
         sound=treated.sound,
         transcript=treated.transcript,
@@ -260,9 +264,6 @@ def _redacted(admitted: Admitted, treated: Treated) -> Redacted:
         digest=sound_digest(treated.sound),
         predecessor=admitted.digest,
     )
-
-
-def _verified(redacted: Redacted, facts: Evidence) -> Verified:
     return Verified(
         admitted=redacted.admitted,
         sound=redacted.sound,

@@ -35,12 +35,13 @@ from sottovoce.kms.protocol import KeyProvider
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import VerifierKey
 from sottovoce.ledger.signer import Ed25519Signer, load_log_key
-from sottovoce.pipeline.carrier import Carrier, Pack, Rooms
+from sottovoce.pipeline.carrier import Carrier, Pack, Redact, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
 from sottovoce.pipeline.lines import ANALYTICS, CORPUS, LINES, RECORDINGS, Line
 from sottovoce.pipeline.retry import reopen_mended, reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
+from sottovoce.policy.amazon import AMAZON
 from sottovoce.policy.load import LoadedPolicy, load_policy
 from sottovoce.policy.model import Policy
 from sottovoce.redact.rules import RedactionRules, rules_for
@@ -52,6 +53,7 @@ from sottovoce.storage.protocol import ObjectStore
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
+from sottovoce.wiring.amazon import compose_amazon_transcriber, compose_vendor_first, sweep_lent
 from sottovoce.wiring.compliance import ComplianceRooms
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.features import with_features
@@ -234,11 +236,19 @@ class House:
 
     @cached_property
     def transcriber(self) -> Transcriber:
+        if self.policy.models.transcriber == AMAZON:
+            return compose_amazon_transcriber(self)
         return whisper(self.policy.models, threads=self._threads)
 
     @cached_property
     def redactor(self) -> Redactor:
         return compose_redactor(self.transcriber, keep_last_four=self.policy.redaction.keep_last_four)
+
+    def line_redactor(self) -> Redact:
+        """The redactor of recordings; where policy says so, a vendor's service goes before it."""
+        if self.policy.redaction.engine != AMAZON:
+            return self.redactor
+        return compose_vendor_first(self)
 
     @cached_property
     def disguiser(self) -> Disguiser | Undisguised:
@@ -339,6 +349,7 @@ class House:
         """Load every model before the first recording is taken, and open what may refuse to open."""
         self.vault.epochs()
         self.custody.replay_if_restored()
+        sweep_lent(self)
         self.carrier()
 
     def carrier(self) -> Carrier:
@@ -348,7 +359,7 @@ class House:
             decode=decode_media,
             screen=self.screener(),
             rules=self.rules,
-            redact=self.redactor,
+            redact=self.line_redactor(),
             disguise=self.disguiser,
             pack=self.packer,
             vault=self.vault,

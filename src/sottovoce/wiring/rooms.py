@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sottovoce.domain.outcome import Waiver
 from sottovoce.domain.sound import Media, MediaFormat, Sound
+from sottovoce.errors import ModelError
 from sottovoce.pipeline.package import Packer, WholePacker
+from sottovoce.policy.amazon import AMAZON
 from sottovoce.policy.model import Anonymization, Corpus, Models
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ def whisper(models: Models | None = None, *, threads: int = 1) -> Transcriber:
     from sottovoce.speech.whisper import WhisperTranscriber
 
     models = models or Models()
+    if models.transcriber == AMAZON:
+        hint = "name a packaged model in a policy for single files; recordings of a workspace go to the service"
+        raise ModelError("single files are heard on this machine, and not by a service", hint=hint)
     return WhisperTranscriber(model=models.transcriber, threads=threads, digest=models.digest)
 
 

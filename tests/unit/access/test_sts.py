@@ -159,7 +159,7 @@ def test_the_judge_of_policies_judges() -> None:
     assert permitted(said(allow), "s3:GetObject", ARN)
     assert not permitted(said(allow, {**allow, "Effect": "Deny"}), "s3:GetObject", ARN)
     assert not permitted(said({**allow, "Condition": {"StringEquals": {"k": "v"}}}), "s3:GetObject", ARN)
-    for wrong in ({**allow, "NotAction": "x"}, {**allow, "Condition": {"DateLessThan": {"k": "v"}}}):
+    for wrong in ({**allow, "NotPrincipal": "x"}, {**allow, "Condition": {"DateLessThan": {"k": "v"}}}):
         with pytest.raises(ValueError):
             permitted(said(wrong), "s3:GetObject", ARN, {"k": "v"})
     with pytest.raises(ValueError):
