@@ -70,6 +70,12 @@ _MEANS: Mapping[Reason, str] = {
     Reason.RESIDENCY_NOT_ALLOWED: "the recording is kept in a region the policy does not take from",
     Reason.NOT_SELECTED: "the corpus has enough of its kind",
     Reason.METADATA_INCOMPLETE: "what a rule must know about the recording is missing",
+    Reason.ZONE_UNKNOWN: "nobody knows whose law the recording is under, or where the destination keeps it",
+    Reason.CLASS_NOT_ALLOWED: "the destination may not be given recordings of its class",
+    Reason.TRANSFER_NOT_ALLOWED: "it would cross a border that no recorded safeguard covers",
+    Reason.AGREEMENT_MISSING: "an agreement that its class needs is not on file",
+    Reason.AGREEMENT_EXPIRED: "an agreement that its class needs has expired",
+    Reason.RETENTION_TERMS_SHORT: "the destination keeps recordings for fewer years than the law asks",
 }
 
 
