@@ -68,7 +68,7 @@ def _named(policy: Policy) -> tuple[str, ...]:
 def years_to_keep(metadata: RecordingMetadata, policy: Policy) -> int:
     """For how many years duties want the recording kept."""
     category = category_of(metadata, policy)
-    return longest([duty for duty in keeping_duties(policy) if duty.covers(category)])
+    return longest([duty for duty in keeping_duties(policy) if _covers(duty, category)])
 
 
 def keeping_duties(policy: Policy) -> tuple[Duty, ...]:
@@ -95,7 +95,7 @@ def _signs(metadata: RecordingMetadata, policy: Policy) -> Iterator[tuple[DataCl
     if raised(values_of(metadata.participants, policy.exclusions.payment_attribute)):
         yield DataClass.PCI, "payment_flag"
     for duty in rules_of(policy.retention).duties:
-        if duty.covers(category_of(metadata, policy)):
+        if _covers(duty, category_of(metadata, policy)):
             yield from _of_duty(duty)
     if _is_of_health(names) and (origins_of(metadata, policy) or EUROPE) & EUROPE:
         yield DataClass.SPECIAL_CATEGORY, "health_queue"
@@ -121,6 +121,12 @@ def _of_queue(names: tuple[str, ...], policy: Policy) -> Iterator[tuple[DataClas
         yield DataClass.HIPAA, "phi_redaction"
     if "gdpr_special" in removed:
         yield DataClass.SPECIAL_CATEGORY, "special_redaction"
+
+
+def _covers(duty: Duty, category: str | None) -> bool:
+    """However the category is written."""
+    named = {name.casefold() for name in duty.queue_categories}
+    return not named or (category or "").casefold() in named
 
 
 def _of_duty(duty: Duty) -> Iterator[tuple[DataClass, str]]:

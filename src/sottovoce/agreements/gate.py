@@ -25,6 +25,9 @@ from sottovoce.policy.model import Policy
 _MOST_NAMED: Final = 8
 """Rules named in evidence, so that what is joined stays within a ledger's code; the count is always whole."""
 
+_MOST_PAPERS: Final = 24
+"""Papers named in evidence, each as a fact of its own; an entry of the ledger has room for 64."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortfall:
@@ -60,7 +63,10 @@ class AgreementGate:
     def admit(
         self, metadata: RecordingMetadata, destination: str, classes: Collection[DataClass], today: date
     ) -> Passed[Clearance] | Withheld:
-        """Whether the recording may go there. Raises LedgerUnavailable when the register cannot be read."""
+        """Whether the recording may go there. `classes` adds to what its metadata and the policy show.
+
+        Raises LedgerUnavailable when the register cannot be read.
+        """
         passage = passage_of(metadata, destination, classes, self._policy)
         return admit(passage, self._on_file.on_file(destination), today)
 
@@ -166,6 +172,7 @@ def _of_clearance(clearance: Clearance) -> Evidence:
         "rules": _joined(clearance.rules),
         "agreements": len(clearance.agreements),
         "on": clearance.on.isoformat(),
+        **{f"paper_{number}": id_ for number, id_ in enumerate(clearance.agreements[:_MOST_PAPERS], start=1)},
     }
     facts |= {"through": clearance.through.isoformat()} if clearance.through else {}
     return facts | ({"waived": _joined(clearance.waived)} if clearance.waived else {})

@@ -63,8 +63,9 @@ class Need:
         return bound if own is None else min(own, bound)
 
     def in_force(self, paper: Agreement, today: date) -> bool:
+        """Whether the day is among those on which the paper meets this."""
         last = self.last_day(paper)
-        return paper.withdrawn_at is None and paper.first_day <= today and (last is None or today <= last)
+        return paper.first_day <= today and (last is None or today <= last)
 
 
 class State(StrEnum):

@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sottovoce.agreements.classes import years_to_keep
+from sottovoce.agreements.classes import classes_of, years_to_keep
 from sottovoce.agreements.need import Move, Need
 from sottovoce.agreements.needs import NEEDS, need_of_move, need_required
 from sottovoce.agreements.zones import moves, origins_of
 from sottovoce.domain.agreement import AgreementKind, DataClass
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.domain.zone import Zone
-from sottovoce.policy.delivery import DestinationTerms
+from sottovoce.policy.agreements import DestinationTerms
 from sottovoce.policy.model import Policy
 
 
@@ -51,10 +51,10 @@ class Passage:
 def passage_of(
     metadata: RecordingMetadata, destination: str, classes: Collection[DataClass], policy: Policy
 ) -> Passage:
-    """The recording's passage. PERSONAL is among its classes whether it was said or not."""
+    """The recording's passage. What was said of its classes adds to what it shows, and takes nothing away."""
     return passage(
         destination,
-        classes=classes,
+        classes={*classes, *classes_of(metadata, policy)},
         origins=origins_of(metadata, policy),
         years=years_to_keep(metadata, policy),
         policy=policy,

@@ -58,8 +58,7 @@ class Register:
             if (old.destination, old.kind) != (paper.destination, paper.kind) or old.superseded_by is not None:
                 raise AgreementInvalid("a paper renews one of its own kind and destination, once", hint=_ABSENT)
             _insert(connection, made)
-            change = update(agreements).where(agreements.c.id == id_)
-            connection.execute(change.values(superseded_by=made.id, superseded_on=made.first_day))
+            _end(connection, id_, superseded_by=made.id, superseded_on=made.first_day)
             entry = _entry(made, Action.AGREEMENT_RENEWED, by, made.recorded_at, renews=id_)
             self._ledger.append(connection, [entry])
         return made
@@ -71,8 +70,7 @@ class Register:
         at = self._clock()
         with writing(self._engine) as connection:
             paper = _standing(connection, id_)
-            ended = {"withdrawn_by": by, "withdrawn_why": why, "withdrawn_ms": milliseconds(at)}
-            connection.execute(update(agreements).where(agreements.c.id == id_).values(**ended))
+            _end(connection, id_, withdrawn_by=by, withdrawn_why=why, withdrawn_ms=milliseconds(at))
             self._ledger.append(connection, [_entry(paper, Action.AGREEMENT_WITHDRAWN, by, at, why=why)])
         return self.get(id_)
 
@@ -115,6 +113,13 @@ def _insert(connection: Connection, made: Agreement) -> None:
     if connection.execute(select(agreements.c.id).where(same)).first() is not None:
         raise AgreementInvalid("this document is on file with that destination already", hint=_ABSENT)
     connection.execute(insert(agreements).values(**_row(made)))
+
+
+def _end(connection: Connection, id_: str, **values: Any) -> None:
+    """Once: of two that end the same paper in the same way at the same moment, one finds it ended."""
+    unset = [agreements.c[name].is_(None) for name in (*values, "withdrawn_ms")]
+    if connection.execute(update(agreements).where(agreements.c.id == id_, *unset).values(**values)).rowcount != 1:
+        raise AgreementInvalid("that paper was just renewed or withdrawn by somebody else", hint=_ABSENT)
 
 
 def _standing(connection: Connection, id_: str) -> Agreement:

@@ -137,7 +137,10 @@ def _known(destination: str, policy: Policy) -> None:
 def _digest(document: Path | None, digest: str | None) -> str:
     if (document is None) == (digest is None):
         raise typer.BadParameter("give the document, or its digest, one of them")
-    return hashlib.sha256(document.read_bytes()).hexdigest() if document else str(digest).lower()
+    if document is None:
+        return str(digest).lower()
+    with document.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _show(title: str, paper: Agreement, *, as_json: bool) -> None:

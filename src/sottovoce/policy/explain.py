@@ -133,6 +133,7 @@ def _sentences(policy: Policy) -> Iterator[str]:
     yield _voices(policy)
     yield _corpus(policy)
     yield _keeping(policy)
+    yield from _leaving(policy)
 
 
 def _source(name: str, source: Source) -> str:
@@ -277,6 +278,22 @@ def _keeping(policy: Policy) -> str:
         f"duties: {', '.join(duty.name for duty in policy.retention.duties) or 'none'}. "
         "`sottovoce retention sweep` deletes what is due."
     )
+
+
+def _leaving(policy: Policy) -> Iterator[str]:
+    for name, terms in policy.agreements.destinations.items():
+        given = "any class" if terms.classes is None else _or(("PERSONAL", *terms.classes))
+        more = f"; {_or(terms.requires)} beside" if terms.requires else ""
+        yield (
+            f"The destination {name} ({_or(terms.zones)}) may be given recordings of {given}, "
+            f"with what each needs on file{more}."
+        )
+        for waiver in terms.waivers:
+            yield f"There, {waiver.kind} is not asked for until {waiver.until}, waived by {waiver.who}: {waiver.why}."
+    for queue, classes in policy.agreements.classes.items():
+        yield f"The queue or category {queue} is {' and '.join(classes)}."
+    if policy.residency.confined:
+        yield f"Nothing leaves {_or(policy.residency.confined)}."
 
 
 def _either(what: str, names: Sequence[str]) -> str:

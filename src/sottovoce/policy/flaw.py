@@ -1,4 +1,4 @@
-"""A contradiction between keys of a policy."""
+"""What one key of a policy has against another."""
 
 from __future__ import annotations
 

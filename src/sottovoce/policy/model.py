@@ -14,7 +14,7 @@ from pydantic import Field
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
-from sottovoce.policy.delivery import Agreements, Residency
+from sottovoce.policy.agreements import Agreements, Residency
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
 from sottovoce.policy.sources import BucketSource as BucketSource

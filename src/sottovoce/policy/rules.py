@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
-from sottovoce.policy.delivery_rules import destination_terms, financial_duties, residency_names
+from sottovoce.policy.agreement_rules import agreement_flaws
 from sottovoce.policy.document import Path
-from sottovoce.policy.flaw import Flaw
+from sottovoce.policy.flaw import Flaw as Flaw
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
 from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
 
@@ -371,7 +371,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _duties,
     _notices,
     _openlineage,
-    destination_terms,
-    financial_duties,
-    residency_names,
+    agreement_flaws,
 )

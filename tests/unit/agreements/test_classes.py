@@ -46,7 +46,7 @@ def paid(value: str) -> tuple[Participant, ...]:
         ({"queue": "q1"}, "redaction: {default: [phi]}", {C.PERSONAL, C.HIPAA}),
         ({"queue": "q1"}, "redaction: {default: [phi], queues: {q1: [pci]}}", {C.PERSONAL}),
         (
-            {"queue_category": "trading"},
+            {"queue_category": "Trading"},
             "retention: {duties: [{name: MIFID_II, queue_categories: [trading]}]}",
             {C.PERSONAL, C.FINANCIAL},
         ),

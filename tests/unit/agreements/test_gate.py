@@ -141,6 +141,8 @@ def test_a_border_needs_a_safeguard_that_covers_it() -> None:
     assert reason(abroad, DPA) is Reason.TRANSFER_NOT_ALLOWED
     assert reason(abroad, DPA, clauses) is None
     assert reason(abroad, DPA, replace(clauses, from_zones=clauses.to_zones, to_zones=clauses.from_zones))
+    assert reason(abroad, DPA, replace(clauses, from_zones=frozenset({Zone.CH})))
+    assert reason(abroad, DPA, replace(clauses, to_zones=frozenset({Zone.IN})))
     assert reason(replace(abroad, targets=frozenset({Zone.US, Zone.IN})), DPA, clauses) is Reason.TRANSFER_NOT_ALLOWED
     assert reason(abroad, DPA, replace(clauses, expires=TODAY - DAY)) is Reason.TRANSFER_NOT_ALLOWED
 
@@ -236,6 +238,7 @@ def test_a_clearance_says_which_papers_it_rests_on() -> None:
         "agreements": 1,
         "on": "2026-03-01",
         "through": "2026-03-02",
+        "paper_1": "dpa",
     }
 
 
@@ -267,6 +270,14 @@ def test_the_gate_reads_policy_and_register_anew() -> None:
     papers.papers = []
     assert isinstance(gate.admit(*asked), Withheld)
     assert papers.asked == 3
+
+
+def test_what_a_recording_shows_cannot_be_left_out() -> None:
+    """Whoever forgets to say its classes is asked for their papers all the same."""
+    gate = AgreementGate(policy=a_policy(), on_file=MemoryPapers(papers=[DPA]))
+    answer = gate.admit(a_call(region="us", queue="Clinic"), DESTINATION, (), TODAY)
+    assert isinstance(answer, Withheld)
+    assert answer.evidence["decided_by"] == "hipaa.baa"
 
 
 def test_a_destination_the_policy_does_not_name_gets_nothing() -> None:

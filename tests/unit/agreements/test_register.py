@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import Any
@@ -172,3 +173,24 @@ def test_without_a_ledger_nothing_is_on_file(register: Register, engine: Engine,
     with pytest.raises(LedgerUnavailable):
         register.add(PAPER, by="o")
     assert register.list(all_=True) == ()
+
+
+def test_two_that_renew_the_same_paper_at_once_do_so_once(
+    register: Register, engine: Engine, ledger: Ledger, clock: Make
+) -> None:
+    """One of them succeeds and the other is told; the register and the ledger have one renewal."""
+    old = register.add(PAPER, by="o")
+    ids = iter(f"other-{number}" for number in range(9))
+    registers = [Register(engine=engine, ledger=ledger, clock=clock, ids=lambda: next(ids)) for _ in range(4)]
+
+    def renew(number: int) -> bool:
+        try:
+            registers[number].renew(old.id, replace(PAPER, digest=f"{number:064x}"), by="o")
+        except AgreementInvalid:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(renew, range(4))) == 1
+    assert len(register.list(all_=True)) == 2
+    assert [entry.action for _, entry in ledger.entries()].count(Action.AGREEMENT_RENEWED) == 1

@@ -14,7 +14,14 @@ _KEEPING: Final = frozenset({"MIFID_II", "FINRA", "SEC_17A4"})
 """Duties to keep the recording itself (`custody/duties.py`)."""
 
 
-def destination_terms(policy: Policy) -> Iterator[Flaw]:
+def agreement_flaws(policy: Policy) -> Iterator[Flaw]:
+    """Every contradiction within and around both sections."""
+    yield from _destination_terms(policy)
+    yield from _financial_duties(policy)
+    yield from _residency_names(policy)
+
+
+def _destination_terms(policy: Policy) -> Iterator[Flaw]:
     for name, terms in policy.agreements.destinations.items():
         at = ("agreements", "destinations", name)
         if not terms.zones:
@@ -32,7 +39,7 @@ def destination_terms(policy: Policy) -> Iterator[Flaw]:
                 )
 
 
-def financial_duties(policy: Policy) -> Iterator[Flaw]:
+def _financial_duties(policy: Policy) -> Iterator[Flaw]:
     stated = {each for classes in policy.agreements.classes.values() for each in classes}
     if DataClass.FINANCIAL in stated and not any(duty.name in _KEEPING for duty in policy.retention.duties):
         yield Flaw(
@@ -42,7 +49,7 @@ def financial_duties(policy: Policy) -> Iterator[Flaw]:
         )
 
 
-def residency_names(policy: Policy) -> Iterator[Flaw]:
+def _residency_names(policy: Policy) -> Iterator[Flaw]:
     for name in policy.residency.sources:
         if name not in policy.sources:
             yield Flaw(
