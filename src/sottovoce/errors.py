@@ -33,6 +33,7 @@
     │   ├── LedgerUnsigned       entries at the ledger's end that no checkpoint covers yet
     │   ├── EntryRefused         an entry holds what a ledger may not: text, identifiers, fractions
     │   ├── NoticeFailed         a recipient could not be told; the notice stays pending
+    │   ├── AgreementInvalid     a paper cannot be recorded as it was told, or is not there
     │   ├── RetentionConflict    two duties cannot both be kept; the plan names them
     │   ├── UnknownRecording     the registry has not seen this key
     │   └── RecordingErased      the recording was erased, or is being erased: it is never processed again
@@ -247,6 +248,10 @@ class NoticeFailed(CustodyError):
     def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+class AgreementInvalid(CustodyError):
+    code = "E_AGREEMENT"
 
 
 class RetentionConflict(CustodyError):

@@ -10,8 +10,11 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from sottovoce.agreements.classes import HEALTH, PAYMENT
+from sottovoce.agreements.needs import ELSEWHERE, NEEDS, SAFEGUARDS
 from sottovoce.cli.main import app
 from sottovoce.domain.entities import BUNDLES, Entity
+from sottovoce.domain.outcome import Reason
 from sottovoce.policy.keys import Key, policy_keys
 from sottovoce.policy.template import default_policy
 
@@ -113,3 +116,26 @@ def test_every_sample_call_is_described() -> None:
     calls = json.loads((ROOT / "src/sottovoce/sandbox/calls/calls.json").read_text(encoding="utf-8"))["calls"]
     page = (ROOT / "docs" / "sample-calls.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == [call["scenario"] for call in calls]
+
+
+AGREEMENTS = (ROOT / "docs" / "agreements.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_agreements_has_the_table_of_needs() -> None:
+    """docs/agreements.md shows every need of every class, with the kinds, the rule and the law of the program."""
+    written = re.findall(r"^\| ([A-Z_]+) \| ([A-Z_]+)[^|]*\| `([a-z.]+)` \| (.+) \|$", AGREEMENTS, re.MULTILINE)
+    needs = [(data_class, need) for data_class, of in NEEDS.items() for need in of]
+    assert written == [(c.value, "+".join(k.value for k in need.kinds), need.rule, need.law) for c, need in needs]
+
+
+def test_the_page_on_agreements_has_every_safeguard_and_refusal() -> None:
+    """Borders with a law of their own, what opens all others, and each reason of the gate."""
+    written = re.findall(r"^\| (`[a-z]{2}`|elsewhere) \| ([A-Z, ]+[A-Z_, ]*) \| (.+) \|$", AGREEMENTS, re.MULTILINE)
+    rows = {f"`{zone.value}`": each for zone, each in SAFEGUARDS.items()} | {"elsewhere": ELSEWHERE}
+    assert written == [(name, ", ".join(k.value for k in each.kinds), each.law) for name, each in rows.items()]
+    reasons = re.findall(r"^\| `([A-Z_]+)` \|", AGREEMENTS, re.MULTILINE)
+    order = list(Reason)
+    ours = order[order.index(Reason.ZONE_UNKNOWN) : order.index(Reason.RETENTION_TERMS_SHORT) + 1]
+    assert reasons == [each.value for each in ours]
+    for word in HEALTH | PAYMENT:
+        assert re.search(rf"\b{word}\b", AGREEMENTS), word

@@ -38,6 +38,9 @@ class Operation(StrEnum):
     HOLD = "recording.hold"
     RETENTION_APPLY = "retention.apply"
     EVIDENCE_WRITE = "evidence.write"
+    AGREEMENTS_READ = "agreements.read"
+    AGREEMENTS_MANAGE = "agreements.manage"
+    """Putting papers on file, and withdrawing them."""
     KEYS_MANAGE = "keys.manage"
     INBOX_PUT = "inbox.put"
     CONTRIBUTORS_MANAGE = "contributors.manage"
@@ -78,19 +81,37 @@ MATRIX: Final[Mapping[Role, frozenset[Operation]]] = MappingProxyType(
                 _O.HOLD,
                 _O.RETENTION_APPLY,
                 _O.EVIDENCE_WRITE,
+                _O.AGREEMENTS_READ,
+                _O.AGREEMENTS_MANAGE,
                 _O.CONTRIBUTORS_MANAGE,
                 _O.ACCESS_READ,
                 _O.ACCESS_REVIEW,
             }
         ),
         Role.AUDITOR: frozenset(
-            {_O.CORPUS_LIST, _O.CORPUS_VERIFY, _O.MAP_READ, _O.LEDGER_READ, _O.EVIDENCE_WRITE, _O.ACCESS_READ}
+            {
+                _O.CORPUS_LIST,
+                _O.CORPUS_VERIFY,
+                _O.MAP_READ,
+                _O.LEDGER_READ,
+                _O.EVIDENCE_WRITE,
+                _O.AGREEMENTS_READ,
+                _O.ACCESS_READ,
+            }
         ),
         Role.DATA_SCIENTIST: frozenset({_O.CORPUS_LIST, _O.SAMPLE_LISTEN}),
         Role.TRAINER: frozenset({_O.CORPUS_LIST, _O.CORPUS_DECRYPT, _O.TRAINING_REGISTER}),
         Role.CONTRIBUTOR: frozenset({_O.INBOX_PUT}),
         Role.OPERATOR: frozenset(
-            {_O.PIPELINE_PLAN, _O.PIPELINE_RUN, _O.CORPUS_LIST, _O.CORPUS_VERIFY, _O.CORPUS_RELEASE, _O.BROKER_SERVE}
+            {
+                _O.PIPELINE_PLAN,
+                _O.PIPELINE_RUN,
+                _O.CORPUS_LIST,
+                _O.CORPUS_VERIFY,
+                _O.CORPUS_RELEASE,
+                _O.AGREEMENTS_READ,
+                _O.BROKER_SERVE,
+            }
         ),
     }
 )

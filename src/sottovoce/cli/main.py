@@ -20,6 +20,7 @@ import typer
 from sottovoce import __version__, telemetry
 from sottovoce.cli import (
     access,
+    agreements,
     broker,
     cloud,
     compliance,
@@ -93,6 +94,7 @@ app.add_typer(lineage.app, name="lineage")
 app.add_typer(training.app, name="training")
 app.add_typer(retention.app, name="retention")
 app.add_typer(erase.app, name="erase")
+app.add_typer(agreements.app, name="agreements")
 app.add_typer(conformance.app, name="conformance")
 app.command("submit")(submit.submit)
 app.add_typer(inbox.app, name="inbox")

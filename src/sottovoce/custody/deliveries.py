@@ -91,6 +91,12 @@ class Deliveries:
         where = deliveries.c.erasure == erasure
         return self._found(where if destination is None else where & (deliveries.c.destination == destination))
 
+    def destinations(self) -> tuple[str, ...]:
+        """Every destination that was ever given something."""
+        wanted = select(deliveries.c.destination).distinct().order_by(deliveries.c.destination)
+        with reading(self._engine) as connection:
+            return tuple(connection.execute(wanted).scalars())
+
     def _found(self, where: ColumnElement[bool]) -> tuple[Delivery, ...]:
         wanted = select(deliveries).where(where).order_by(deliveries.c.delivered_ms, deliveries.c.id)
         with reading(self._engine) as connection:

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sottovoce.database import access_tables, compliance_tables, custody_tables, question_tables, upload_tables
+from sottovoce.database import (
+    access_tables,
+    agreement_tables,
+    compliance_tables,
+    custody_tables,
+    question_tables,
+    upload_tables,
+)
 from sottovoce.database.tables import metadata
 
-__all__ = ["access_tables", "compliance_tables", "custody_tables", "metadata", "question_tables", "upload_tables"]
+__all__ = [
+    "access_tables",
+    "agreement_tables",
+    "compliance_tables",
+    "custody_tables",
+    "metadata",
+    "question_tables",
+    "upload_tables",
+]

@@ -58,6 +58,13 @@ class Reason(StrEnum):
     """Its entries could not be written, so nothing of it happened."""
     GAVE_UP = "GAVE_UP"
     """The worker died on it too often; nothing was released."""
+    # where it may go (SPEC 10.2)
+    ZONE_UNKNOWN = "ZONE_UNKNOWN"
+    CLASS_NOT_ALLOWED = "CLASS_NOT_ALLOWED"
+    TRANSFER_NOT_ALLOWED = "TRANSFER_NOT_ALLOWED"
+    AGREEMENT_MISSING = "AGREEMENT_MISSING"
+    AGREEMENT_EXPIRED = "AGREEMENT_EXPIRED"
+    RETENTION_TERMS_SHORT = "RETENTION_TERMS_SHORT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

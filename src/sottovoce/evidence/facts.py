@@ -130,6 +130,21 @@ class AccessFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementFacts:
+    """What policy needs on file with destinations. `strangers` were given recordings, and policy does not name them."""
+
+    destinations: int
+    strangers: int
+    papers: int
+    """Every one that was ever recorded."""
+    needed: Mapping[str, int]
+    """By class of data; `transfer` for borders, `required` for what policy asks beyond the law."""
+    wanting: Mapping[str, int]
+    expiring: int
+    waived: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConformanceFacts:
     """The latest report of `sottovoce conformance score --json` in the workspace's `reports`."""
 
@@ -155,4 +170,5 @@ class Facts:
     recordings: RecordingFacts
     corpus: CorpusFacts
     access: AccessFacts
+    agreements: AgreementFacts
     conformance: ConformanceFacts | None = field(default=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sottovoce.evidence import keeping, treatment
+from sottovoce.evidence import keeping, papers, treatment
 from sottovoce.evidence.control import Check, Control, Finding, for_a_person
 from sottovoce.evidence.facts import Facts
 
@@ -71,6 +71,12 @@ _PCI = (
     _control("10.5.1", "Twelve months of logs, three at hand", keeping.log_kept),
     _control("10.6.1", "Synchronised time", keeping.clocks_agree),
     _control("10.7.2", "Failures of security controls are noticed: processing stops", treatment.fails_closed),
+    _control(
+        "12.8.2, 12.8.4",
+        "Written agreements with service providers, and their compliance, looked at every twelve months",
+        papers.service_providers,
+        _attach("the agreements with who makes and stores the recordings, and their attestations"),
+    ),
     _control("12.10.7", "Procedure where PAN is found unexpectedly", _attach("the incident procedure")),
 )
 
@@ -83,7 +89,12 @@ _HIPAA = (
     _control("164.312(c)(1), (2)", "Integrity, and a mechanism to authenticate ePHI", keeping.keys_apart),
     _control("164.312(d)", "Person or entity authentication", treatment.access_reviewed),
     _control("164.312(e)(1), (2)", "Transmission security", treatment.sent_encrypted),
-    _control("164.314(a)", "Business associate agreements", _attach("the agreements on file, with their dates")),
+    _control(
+        "164.308(b), 164.314(a), 164.502(e), 164.504(e)",
+        "Business associate agreements",
+        papers.business_associates,
+        _attach("the agreements with who makes and stores the recordings, which are no destinations"),
+    ),
     _control("164.316(b)(2)(i)", "Documentation kept six years", keeping.documents_kept),
     _control("164.502(b)", "Minimum necessary", treatment.released_minimum),
     _control(
@@ -111,7 +122,12 @@ _GDPR = (
     _control("17", "Erasure, in every copy and backup", keeping.erased_unreadable, keeping.models_decided),
     _control("18", "Restriction", keeping.holds_frozen),
     _control("19", "Notification of recipients", keeping.recipients_told),
-    _control("28", "Processor terms", _attach("the agreements with processors and sub-processors")),
+    _control(
+        "28",
+        "Processor terms",
+        papers.processors,
+        _attach("the agreements with who makes and stores the recordings, and with sub-processors"),
+    ),
     _control("30", "Record of processing", treatment.uses_known),
     _control(
         "32",
@@ -122,7 +138,9 @@ _GDPR = (
     ),
     _control("33, 34", "Breach evidence within 72 hours", treatment.reads_recorded),
     _control("35", "Impact assessment, with measured figures", treatment.recall_measured, treatment.voices_disguised),
-    _control("44-49", "Transfers", _attach("the transfer register, and the safeguard of each transfer")),
+    _control(
+        "44-49", "Transfers", papers.transfers, _attach("the assessment of each transfer, and the safeguard itself")
+    ),
 )
 
 _SOC2 = (

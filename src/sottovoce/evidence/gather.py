@@ -49,7 +49,7 @@ from sottovoce.evidence.facts import (
     RetentionFacts,
     StoreFacts,
 )
-from sottovoce.evidence.protocol import Keeping, Keys, Objects
+from sottovoce.evidence.protocol import Keeping, Keys, Objects, Papers
 from sottovoce.ledger.entry import Action
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import VerifierKey, open_note
@@ -82,6 +82,7 @@ class Gatherer:
         keys: Keys,
         store: Objects,
         keeping: Keeping,
+        papers: Papers,
         reports: Path,
         anchored: bool,
         clock: Callable[[], datetime],
@@ -94,6 +95,7 @@ class Gatherer:
         self._keys = keys
         self._store = store
         self._keeping = keeping
+        self._papers = papers
         self._reports = reports
         self._anchored = anchored
         self._clock = clock
@@ -103,6 +105,7 @@ class Gatherer:
         """Raises StorageError and KeyUnavailable when store or key store do not answer at all."""
         now = self._clock()
         ledger, last_review = self._ledger_facts()
+        agreements = self._papers.facts()
         with reading(self._engine) as connection:
             return Facts(
                 at=now,
@@ -117,6 +120,7 @@ class Gatherer:
                 recordings=self._recording_facts(connection),
                 corpus=_corpus_facts(connection),
                 access=_access_facts(connection, ledger, last_review, now),
+                agreements=agreements,
                 conformance=_conformance(self._reports),
             )
 

@@ -10,6 +10,7 @@ from sottovoce.custody.impact import Impact
 from sottovoce.custody.notices import Notice
 from sottovoce.custody.retention import Resolution
 from sottovoce.custody.sweep import SweepRow
+from sottovoce.evidence.facts import AgreementFacts
 
 
 class Keys(Protocol):
@@ -70,6 +71,12 @@ class Keeping(Protocol):
     def notices(self) -> Sequence[Notice]: ...
 
     def impacts(self) -> Sequence[Impact]: ...
+
+
+class Papers(Protocol):
+    """What is on file with destinations, and what is wanting."""
+
+    def facts(self) -> AgreementFacts: ...
 
 
 class Clock(Protocol):

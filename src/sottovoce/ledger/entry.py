@@ -110,6 +110,9 @@ class Action(StrEnum):
     UPLOAD_REFUSED = "upload.refused"
     UPLOAD_DISPOSED = "upload.disposed"
     CONTRIBUTOR_WITHDRAWN = "contributor.withdrawn"
+    AGREEMENT_ADDED = "agreement.added"
+    AGREEMENT_RENEWED = "agreement.renewed"
+    AGREEMENT_WITHDRAWN = "agreement.withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

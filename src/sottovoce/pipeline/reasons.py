@@ -61,6 +61,12 @@ EXCLUDING: Final = frozenset(
         Reason.LANGUAGE_NOT_ALLOWED,
         Reason.RESIDENCY_NOT_ALLOWED,
         Reason.METADATA_INCOMPLETE,
+        Reason.ZONE_UNKNOWN,
+        Reason.CLASS_NOT_ALLOWED,
+        Reason.TRANSFER_NOT_ALLOWED,
+        Reason.AGREEMENT_MISSING,
+        Reason.AGREEMENT_EXPIRED,
+        Reason.RETENTION_TERMS_SHORT,
     }
 )
 """Refusals that are decisions; every other reason is a doubt, and doubts go to quarantine."""

@@ -70,6 +70,12 @@ _MEANS: Mapping[Reason, str] = {
     Reason.RESIDENCY_NOT_ALLOWED: "the recording is kept in a region the policy does not take from",
     Reason.NOT_SELECTED: "the corpus has enough of its kind",
     Reason.METADATA_INCOMPLETE: "what a rule must know about the recording is missing",
+    Reason.ZONE_UNKNOWN: "nobody knows whose law the recording is under, or where the destination keeps it",
+    Reason.CLASS_NOT_ALLOWED: "the destination may not be given recordings of its class",
+    Reason.TRANSFER_NOT_ALLOWED: "it would cross a border that no recorded safeguard covers",
+    Reason.AGREEMENT_MISSING: "an agreement that its class needs is not on file",
+    Reason.AGREEMENT_EXPIRED: "an agreement that its class needs has expired",
+    Reason.RETENTION_TERMS_SHORT: "the destination keeps recordings for fewer years than the law asks",
 }
 
 
@@ -127,6 +133,7 @@ def _sentences(policy: Policy) -> Iterator[str]:
     yield _voices(policy)
     yield _corpus(policy)
     yield _keeping(policy)
+    yield from _leaving(policy)
 
 
 def _source(name: str, source: Source) -> str:
@@ -271,6 +278,22 @@ def _keeping(policy: Policy) -> str:
         f"duties: {', '.join(duty.name for duty in policy.retention.duties) or 'none'}. "
         "`sottovoce retention sweep` deletes what is due."
     )
+
+
+def _leaving(policy: Policy) -> Iterator[str]:
+    for name, terms in policy.agreements.destinations.items():
+        given = "any class" if terms.classes is None else _or(("PERSONAL", *terms.classes))
+        more = f"; {_or(terms.requires)} beside" if terms.requires else ""
+        yield (
+            f"The destination {name} ({_or(terms.zones)}) may be given recordings of {given}, "
+            f"with what each needs on file{more}."
+        )
+        for waiver in terms.waivers:
+            yield f"There, {waiver.kind} is not asked for until {waiver.until}, waived by {waiver.who}: {waiver.why}."
+    for queue, classes in policy.agreements.classes.items():
+        yield f"The queue or category {queue} is {' and '.join(classes)}."
+    if policy.residency.confined:
+        yield f"Nothing leaves {_or(policy.residency.confined)}."
 
 
 def _either(what: str, names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from sottovoce.policy.admission import Basis as Basis
 from sottovoce.policy.admission import Consent as Consent
 from sottovoce.policy.admission import Exclusions as Exclusions
 from sottovoce.policy.admission import Wording as Wording
+from sottovoce.policy.agreements import Agreements, Residency
 from sottovoce.policy.amazon import AmazonTranscribe
 from sottovoce.policy.analytics import Analytics
 from sottovoce.policy.engine import ComplianceEngine
@@ -322,6 +323,8 @@ class Policy(Strict):
     models: Models = Models()
     intake: Intake = Intake()
     compliance: Compliance = Compliance()
+    agreements: Agreements = Agreements()
+    residency: Residency = Residency()
     analytics: Analytics = Analytics()
 
     def for_analytics(self) -> Policy:

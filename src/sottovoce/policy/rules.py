@@ -6,28 +6,21 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
+from sottovoce.policy.agreement_rules import agreement_flaws
 from sottovoce.policy.amazon import AMAZON
 from sottovoce.policy.document import Path
 from sottovoce.policy.engine import troubles
+from sottovoce.policy.flaw import Flaw as Flaw
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
 from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
 
 _LARGEST_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""
 _PASSWORD = re.compile(r"(^|[?&\s])password=", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
-    """A contradiction: where it shows, what it is, how to mend it."""
-
-    path: Path
-    message: str
-    hint: str
 
 
 def flaws(policy: Policy) -> Iterator[Flaw]:
@@ -418,4 +411,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _openlineage,
     _engine,
     _amazon,
+    agreement_flaws,
 )

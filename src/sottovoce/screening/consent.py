@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sottovoce.domain.attributes import Said, raised, values_of
 from sottovoce.domain.consent import ConsentRecord, ConsentState, ConsentWording, LawfulBasis
 from sottovoce.domain.outcome import Reason
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.policy.model import Consent
-from sottovoce.screening.attributes import Said, raised, values_of
 from sottovoce.screening.rule import Answer, ScreeningContext, code, passed, withheld
 
 

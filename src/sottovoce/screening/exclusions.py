@@ -10,10 +10,10 @@ import math
 import re
 from dataclasses import dataclass
 
+from sottovoce.domain.attributes import raised, values_of
 from sottovoce.domain.outcome import Reason
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.policy.model import GenesysSource, Policy
-from sottovoce.screening.attributes import raised, values_of
 from sottovoce.screening.rule import Answer, ScreeningContext, code, passed, withheld
 from sottovoce.screening.strata import category_of
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sottovoce.agreements.need import State
+from sottovoce.agreements.review import Reviewed
 from sottovoce.custody.impact import Impact
 from sottovoce.custody.notices import Notice
 from sottovoce.custody.retention import Resolution
 from sottovoce.custody.sweep import SweepRow
 from sottovoce.errors import LedgerTampered
 from sottovoce.evidence.control import Result
+from sottovoce.evidence.facts import AgreementFacts
 from sottovoce.evidence.frameworks import Framework
 from sottovoce.evidence.gather import Gatherer
 from sottovoce.evidence.pack import Pack, make_pack, write_pack
@@ -70,6 +74,30 @@ class CustodyKeeping:
         return self._custody.impacts.list()
 
 
+class RegisterPapers:
+    """What the register holds against what the policy needs, counted."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def facts(self) -> AgreementFacts:
+        rooms, named = self._house.agreements, set(self._house.policy.agreements.destinations)
+        found = rooms.review()
+        return AgreementFacts(
+            destinations=len(named),
+            strangers=len(set(self._house.custody.deliveries.destinations()) - named),
+            papers=len(rooms.register.list(all_=True)),
+            needed=Counter(map(_concern, found.rows)),
+            wanting=Counter(map(_concern, found.wanting)),
+            expiring=len(found.expiring),
+            waived=sum(row.standing.state is State.WAIVED for row in found.rows),
+        )
+
+
+def _concern(row: Reviewed) -> str:
+    return "transfer" if row.standing.need.move is not None else row.concern
+
+
 def compose_gatherer(house: House) -> Gatherer:
     """Reads this house; objects to look at are drawn by the system's randomness."""
     drawn = random.SystemRandom()
@@ -81,6 +109,7 @@ def compose_gatherer(house: House) -> Gatherer:
         keys=VaultKeys(house),
         store=house.store,
         keeping=CustodyKeeping(house),
+        papers=RegisterPapers(house),
         reports=house.workspace.reports,
         anchored=anchored(house),
         clock=house.clock,

@@ -53,6 +53,7 @@ from sottovoce.storage.protocol import ObjectStore
 from sottovoce.vault.keystore import KeyStore
 from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
+from sottovoce.wiring.agreements import AgreementRooms
 from sottovoce.wiring.amazon import compose_amazon_transcriber, compose_vendor_first, sweep_lent
 from sottovoce.wiring.compliance import ComplianceRooms
 from sottovoce.wiring.custody import Custody
@@ -303,6 +304,11 @@ class House:
     def custody(self) -> Custody:
         """Erasure, holds, retention, notices, training runs."""
         return Custody(self)
+
+    @cached_property
+    def agreements(self) -> AgreementRooms:
+        """What is on file with destinations, and the gate that asks for it."""
+        return AgreementRooms(self)
 
     @property
     def eraser(self) -> Eraser:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from sottovoce.evidence import keeping, treatment
+from sottovoce.evidence import keeping, papers, treatment
 from sottovoce.evidence.control import Check, Control, Judged, Result, judge, met, not_applicable, not_met
 from sottovoce.evidence.facts import (
     AccessFacts,
+    AgreementFacts,
     ConformanceFacts,
     CorpusFacts,
     ErasureFacts,
@@ -35,6 +36,15 @@ consent: {wordings: [{version: w1, effective: 2025-01-01}]}
 keys: {provider: aws-kms, region: eu-central-1}
 """
 
+ACTIONS = {
+    "recording.sealed": 10,
+    "corpus.released": 2,
+    "training.started": 1,
+    "agreement.added": 7,
+    "agreement.renewed": 2,
+}
+PAPERS = {papers.business_associates, papers.service_providers, papers.processors, papers.transfers}
+
 
 def a_policy(**changes: Any) -> Policy:
     return parse_policy(POLICY).policy.model_copy(update=changes)
@@ -53,7 +63,7 @@ def healthy() -> Facts:
             signed=100,
             first_at=NOW - timedelta(days=400),
             last_at=NOW,
-            actions={"recording.sealed": 10, "corpus.released": 2, "training.started": 1},
+            actions=dict(ACTIONS),
             latest={"recording.sealed": 90},
             backwards=0,
             anchored=True,
@@ -109,13 +119,22 @@ def healthy() -> Facts:
             forbidden_metadata=0,
         ),
         access=AccessFacts(principals=3, reads=12, refusals=1, alarms=0, last_review_days=20),
+        agreements=AgreementFacts(
+            destinations=2,
+            strangers=0,
+            papers=9,
+            needed={"PERSONAL": 2, "HIPAA": 1, "PCI": 2, "transfer": 1, "required": 1},
+            wanting={},
+            expiring=1,
+            waived=0,
+        ),
         conformance=ConformanceFacts(calls=50, conforms=True, unit_leak_rate=0.0, over_redaction=0.02),
     )
 
 
 CHECKS: list[Check] = [
     check
-    for room in (keeping, treatment)
+    for room in (keeping, papers, treatment)
     for name, check in sorted(vars(room).items())
     if callable(check) and getattr(check, "__module__", "") == room.__name__ and not name.startswith("_")
 ]
@@ -129,6 +148,7 @@ IN = {
     "recordings": RecordingFacts,
     "corpus": CorpusFacts,
     "access": AccessFacts,
+    "agreements": AgreementFacts,
     "conformance": ConformanceFacts,
 }
 
@@ -162,14 +182,14 @@ BREAKS: list[tuple[Facts, set[Check]]] = [
     ),
     (broken("ledger", verdict="unsigned tail"), {keeping.ledger_whole}),
     (
-        broken("ledger", actions={"recording.sealed": 9, "corpus.released": 2, "training.started": 1}),
+        broken("ledger", actions=ACTIONS | {"recording.sealed": 9}),
         {keeping.log_complete},
     ),
     (
-        broken("ledger", actions={"recording.sealed": 10, "corpus.released": 1, "training.started": 1}),
+        broken("ledger", actions=ACTIONS | {"corpus.released": 1}),
         {keeping.log_complete},
     ),
-    (broken("ledger", actions={"recording.sealed": 10, "corpus.released": 2}), {treatment.uses_known}),
+    (broken("ledger", actions=ACTIONS | {"training.started": 0}), {treatment.uses_known}),
     (broken("ledger", backwards=1), {keeping.clocks_agree}),
     (broken("recordings", originals_with_authentication_data=1), {treatment.authentication_data_gone}),
     (
@@ -186,6 +206,14 @@ BREAKS: list[tuple[Facts, set[Check]]] = [
     (broken("recordings", unexplained=1), {treatment.fails_closed}),
     (broken("corpus", forbidden_metadata=1), {treatment.released_minimum}),
     (broken("access", last_review_days=91), {treatment.access_reviewed}),
+    (broken("ledger", actions=ACTIONS | {"agreement.renewed": 1}), PAPERS),
+    (broken("agreements", strangers=1), PAPERS),
+    (broken("agreements", wanting={"HIPAA": 1}), {papers.business_associates}),
+    (broken("agreements", wanting={"PCI": 1}), {papers.service_providers}),
+    (broken("agreements", wanting={"PERSONAL": 1}), {papers.processors}),
+    (broken("agreements", wanting={"SPECIAL_CATEGORY": 1}), {papers.processors}),
+    (broken("agreements", wanting={"required": 1}), {papers.processors}),
+    (broken("agreements", wanting={"transfer": 1}), {papers.transfers}),
     (broken("conformance", conforms=False), {treatment.recall_measured}),
 ]
 

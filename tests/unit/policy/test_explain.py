@@ -109,6 +109,16 @@ def test_the_demo_policy_is_over_the_sandbox() -> None:
         ("redaction: {queues: {care: [phi]}}", "In the queue or category care: phi instead."),
         ("anonymization: {method: none, waiver_who: Ada, waiver_why: a trial}", "waived by Ada: a trial."),
         ("selection: {stratify_by: [], target_hours: 2}", "Up to 2 hours are chosen, without strata"),
+        (
+            "agreements: {destinations: {verint: {zones: [eu, us], classes: [PCI], requires: [OTHER]}}}",
+            "verint (eu or us) may be given recordings of PERSONAL or PCI, with what each needs on file; OTHER beside.",
+        ),
+        (
+            "agreements: {destinations: {v: {zones: [eu], waivers: [{kind: DPA, who: Ada, why: ours, until: 2027-01-01}]}}}",
+            "There, DPA is not asked for until 2027-01-01, waived by Ada: ours.",
+        ),
+        ("agreements: {classes: {Health Line: [HIPAA, PCI]}}", "The queue or category Health Line is HIPAA and PCI."),
+        ("residency: {confined: [in, eu]}", "Nothing leaves in or eu."),
         ("selection: {minimum_shares: [{dimension: codec, value: g711, share: 0.3}]}", "at least 30% codec g711"),
     ],
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sottovoce.domain.attributes import Said, raised, said, values_of
 from sottovoce.domain.recording import Participant
-from sottovoce.screening.attributes import Said, raised, said, values_of
 
 
 @pytest.mark.parametrize(
