@@ -6,10 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from urllib.parse import urlsplit
 
-from sottovoce.domain.consent import LawfulBasis
+from sottovoce.policy.admission_rules import admission_flaws
 from sottovoce.policy.agreement_rules import agreement_flaws
 from sottovoce.policy.amazon import AMAZON
 from sottovoce.policy.document import Path
@@ -84,77 +83,6 @@ def _ledger(policy: Policy) -> Iterator[Flaw]:
                 message="`access_key` and `secret_key` belong together",
                 hint="give both of them, or none for the machine's own role",
             )
-
-
-def _basis(policy: Policy) -> Iterator[Flaw]:
-    given = policy.lawful_basis
-    if given.basis is LawfulBasis.CONSENT and not policy.consent.wordings:
-        yield Flaw(
-            path=("consent", "wordings"),
-            message="consent needs at least one wording that names AI training",
-            hint="add `wordings: [{version: …, effective: 2025-01-31}]` under `consent`",
-        )
-    if given.basis is not LawfulBasis.LEGITIMATE_INTEREST:
-        return
-    wanted = {
-        "assessment": bool(given.assessment),
-        "assessed_on": given.assessed_on is not None,
-        "addresses_voice_reidentification": given.addresses_voice_reidentification,
-    }
-    for name in (name for name, there in wanted.items() if not there):
-        yield Flaw(
-            path=("lawful_basis", name),
-            message=f"legitimate interest needs `lawful_basis.{name}`",
-            hint="state the assessment's id and date, and that it addresses re-identification by voice",
-        )
-
-
-def _wordings(policy: Policy) -> Iterator[Flaw]:
-    seen: set[str] = set()
-    for i, wording in enumerate(policy.consent.wordings):
-        if wording.version in seen:
-            yield Flaw(
-                path=("consent", "wordings", i),
-                message="two wordings have the same version",
-                hint="give each wording its own version",
-            )
-        seen.add(wording.version)
-
-
-def _waiver(policy: Policy) -> Iterator[Flaw]:
-    chosen = policy.anonymization
-    if chosen.method == "none" and not (chosen.waiver_who and chosen.waiver_why):
-        yield Flaw(
-            path=("anonymization", "method"),
-            message="voices may stay as they are only by a waiver",
-            hint="add `waiver_who` and `waiver_why` under `anonymization`, or use `method: disguise`",
-        )
-
-
-def _lengths(policy: Policy) -> Iterator[Flaw]:
-    if policy.exclusions.min_seconds >= policy.exclusions.max_seconds:
-        yield Flaw(
-            path=("exclusions", "max_seconds"),
-            message="`min_seconds` must be less than `max_seconds`",
-            hint="with these bounds every recording is too short or too long",
-        )
-
-
-def _analytics(policy: Policy) -> Iterator[Flaw]:
-    """What holds for the corpus's ground holds for this line's too, once it is open."""
-    line = policy.analytics
-    if line.lawful_basis is None:
-        if line.destinations:
-            yield Flaw(
-                path=("analytics", "lawful_basis"),
-                message="the analytics line has destinations and no lawful basis",
-                hint="say on what ground recordings go to a vendor, such as legitimate_interest with its assessment",
-            )
-        return
-    view = policy.for_analytics()
-    for rule in (_basis, _wordings, _waiver, _lengths):
-        for flaw in rule(view):
-            yield replace(flaw, path=("analytics", *flaw.path))
 
 
 def _splits(policy: Policy) -> Iterator[Flaw]:
@@ -392,11 +320,7 @@ def _amazon(policy: Policy) -> Iterator[Flaw]:
 _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _production,
     _keys,
-    _basis,
-    _wordings,
-    _waiver,
-    _lengths,
-    _analytics,
+    admission_flaws,
     _splits,
     _minimum_shares,
     _sources,

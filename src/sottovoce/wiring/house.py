@@ -35,10 +35,10 @@ from sottovoce.kms.protocol import KeyProvider
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.note import VerifierKey
 from sottovoce.ledger.signer import Ed25519Signer, load_log_key
-from sottovoce.pipeline.carrier import Carrier, Pack, Redact, Rooms
+from sottovoce.pipeline.carrier import Carrier, Pack, Redact
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.known import LineKnown
-from sottovoce.pipeline.lines import ANALYTICS, CORPUS, LINES, RECORDINGS, Line
+from sottovoce.pipeline.lines import ANALYTICS, CORPUS, RECORDINGS, Line
 from sottovoce.pipeline.retry import reopen_mended, reopen_quarantined
 from sottovoce.pipeline.survey import Surveyor
 from sottovoce.policy.amazon import AMAZON
@@ -56,6 +56,7 @@ from sottovoce.wiring.access import AccessDesk
 from sottovoce.wiring.agreements import AgreementRooms
 from sottovoce.wiring.amazon import compose_amazon_transcriber, compose_vendor_first, sweep_lent
 from sottovoce.wiring.compliance import ComplianceRooms
+from sottovoce.wiring.corridor import compose_carrier, compose_concluder, open_queue, open_worker
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.features import with_features
 from sottovoce.wiring.intake import compose_desk, compose_door, compose_outbox
@@ -67,7 +68,6 @@ from sottovoce.wiring.rooms import (
     compose_packer,
     compose_redactor,
     compose_whole_packer,
-    decode_media,
     whisper,
 )
 from sottovoce.wiring.sources import close_sources, compose_sources
@@ -323,14 +323,6 @@ class House:
             erased += len(self.eraser.erase(subject, requested_by=self.actor, why="CONSENT_WITHDRAWN").recordings)
         return erased
 
-    def reopen_mended(self) -> int:
-        """Let refusals that today's metadata and policy would admit be decided again; answers how many."""
-        return reopen_mended(self.concluder(), self.line, self.screener())
-
-    def reopen_quarantined(self) -> int:
-        """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""
-        return reopen_quarantined(self.concluder(), self.line)
-
     # events
 
     @cached_property
@@ -360,51 +352,24 @@ class House:
 
     def carrier(self) -> Carrier:
         """The engine's task, with every model behind it loaded when first used."""
-        rooms = Rooms(
-            sources=self.sources,
-            decode=decode_media,
-            screen=self.screener(),
-            rules=self.rules,
-            redact=self.line_redactor(),
-            disguise=self.disguiser,
-            pack=self.packer,
-            vault=self.vault,
-        )
-        return Carrier(rooms=rooms, concluder=self.concluder())
+        return compose_carrier(self)
 
     def concluder(self) -> Concluder:
         """Writes outcomes; loads no model."""
-        return Concluder(
-            registry=self.registry,
-            vault=self.vault,
-            lines=LINES,
-            policy_digest=self.loaded.digest,
-            actor=self.actor,
-            clock=self.clock,
-        )
+        return compose_concluder(self)
+
+    def reopen_mended(self) -> int:
+        """Let refusals that today's metadata and policy would admit be decided again; answers how many."""
+        return reopen_mended(self.concluder(), self.line, self.screener())
+
+    def reopen_quarantined(self) -> int:
+        """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""
+        return reopen_quarantined(self.concluder(), self.line)
 
     def queue(self, name: str = RECORDINGS) -> Queue:
         """The engine's queue of a line."""
-        from sottovoce.pipeline.engine import Queue
-
-        return Queue(url=self._engine_url, name=name)
+        return open_queue(self, name)
 
     def worker(self, *, node: str, slot: int, queue: str = RECORDINGS) -> Worker:
         """One slot of a machine, for one line's queue."""
-        from sottovoce.pipeline.engine import Worker
-
-        return Worker(
-            url=self._engine_url,
-            node=node if queue == RECORDINGS else f"{node}.{queue}",
-            slot=slot,
-            slots=self.workspace.slots,
-            hearts=self.registry,
-            queue=queue,
-        )
-
-    @property
-    def _engine_url(self) -> str:
-        url = self.policy.database.engine_url
-        if url.startswith("sqlite"):
-            return f"sqlite:///{self.workspace.root / url.partition(':')[2]}"
-        return url
+        return open_worker(self, node=node, slot=slot, queue=queue)

@@ -1,0 +1,68 @@
+"""The engine's side of a house: what carries recordings from door to door, and what ends them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sottovoce.pipeline.carrier import Carrier, Rooms
+from sottovoce.pipeline.conclude import Concluder
+from sottovoce.pipeline.lines import LINES, RECORDINGS
+from sottovoce.wiring.rooms import decode_media
+
+if TYPE_CHECKING:
+    from sottovoce.pipeline.engine import Queue, Worker
+    from sottovoce.wiring.house import House
+
+
+def compose_carrier(house: House) -> Carrier:
+    """The engine's task, with every model behind it loaded when first used."""
+    rooms = Rooms(
+        sources=house.sources,
+        decode=decode_media,
+        screen=house.screener(),
+        rules=house.rules,
+        redact=house.line_redactor(),
+        disguise=house.disguiser,
+        pack=house.packer,
+        vault=house.vault,
+    )
+    return Carrier(rooms=rooms, concluder=house.concluder())
+
+
+def compose_concluder(house: House) -> Concluder:
+    return Concluder(
+        registry=house.registry,
+        vault=house.vault,
+        lines=LINES,
+        policy_digest=house.loaded.digest,
+        actor=house.actor,
+        clock=house.clock,
+    )
+
+
+def open_queue(house: House, name: str) -> Queue:
+    from sottovoce.pipeline.engine import Queue
+
+    return Queue(url=engine_url(house), name=name)
+
+
+def open_worker(house: House, *, node: str, slot: int, queue: str) -> Worker:
+    """Executors of other queues than the first have names of their own, because slots are counted by line."""
+    from sottovoce.pipeline.engine import Worker
+
+    return Worker(
+        url=engine_url(house),
+        node=node if queue == RECORDINGS else f"{node}.{queue}",
+        slot=slot,
+        slots=house.workspace.slots,
+        hearts=house.registry,
+        queue=queue,
+    )
+
+
+def engine_url(house: House) -> str:
+    """Where the engine keeps its own tables."""
+    url = house.policy.database.engine_url
+    if url.startswith("sqlite"):
+        return f"sqlite:///{house.workspace.root / url.partition(':')[2]}"
+    return url
