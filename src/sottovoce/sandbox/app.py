@@ -20,6 +20,7 @@ from sottovoce.sandbox import (
     events,
     gdpr,
     page,
+    page_forms,
     recording_jobs,
     recordings,
     retention,
@@ -90,7 +91,7 @@ API_ROUTES = (
 
 OUR_ROUTES = (
     Route("/sandbox", page.page, methods=["GET"]),
-    Route("/sandbox", page.changed, methods=["POST"]),
+    Route("/sandbox", page_forms.changed, methods=["POST"]),
     Route("/sandbox/faults", control.show_faults, methods=["GET"]),
     Route("/sandbox/faults", control.set_faults, methods=["POST"]),
     Route("/sandbox/clients", control.make_client, methods=["POST"]),

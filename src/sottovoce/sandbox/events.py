@@ -56,7 +56,7 @@ async def feed(request: Request) -> Response:
         wanted = Feed.model_validate(await json_object(request))
     except ValidationError as error:
         raise bad_request(str(error.errors(include_input=False)[0]["msg"])) from None
-    if not _is_loopback(wanted.url):
+    if not is_loopback(wanted.url):
         raise bad_request("The sandbox sends events to loopback only.")
     return JSONResponse(await run_in_threadpool(send_all, store, wanted))
 
@@ -175,7 +175,8 @@ def signed_headers(store: Store, wanted: Feed, event_id: str, body: bytes) -> di
     return {"webhook-id": event_id, "webhook-timestamp": at, "webhook-signature": f"v1,{mark}"}
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address leads to this machine and nowhere else."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return False

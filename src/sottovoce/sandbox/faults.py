@@ -18,12 +18,13 @@ Count = Annotated[int, Field(ge=0, le=100_000, strict=True)]
 class Faults(BaseModel):
     """All zero: nothing goes wrong."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
     transcoding_polls: Count = 0
     """How often each recording answers 202 before it is ready. Not used up."""
     too_many: Count = 0
     """API requests answered 429."""
     retry_after_s: Annotated[int, Field(ge=0, le=3600, strict=True)] = 1
+    """What `Retry-After` says then. Not used up."""
     server_errors: Count = 0
     """API requests answered with an error of the server."""
     server_error_status: Literal[500, 502, 503, 504] = 503
@@ -69,8 +70,6 @@ class Changes(Faults):
 
 
 CALLS: Final = "calls"
-LEVELS: Final = frozenset({"transcoding_polls", "retry_after_s", "server_error_status", "slow_ms", "trickle_bytes_s"})
-"""Settings rather than counts: they hold until they are changed."""
 
 
 class FaultBox:

@@ -68,7 +68,7 @@ class Sandbox:
         self.store = Store(catalog=self.catalog, settings=settings, faults=self.faults, now=now)
         self.store.memory.clients[client_id] = Client(id=client_id, secret=client_secret, permissions=permissions)
         self._wanted = (port, media_port)
-        self._served: list[_Served] = []
+        self._served: list[Served] = []
 
     @property
     def api_url(self) -> str:
@@ -84,7 +84,7 @@ class Sandbox:
         apps: tuple[ASGIApp, ASGIApp] = (api_app(self.store), media_app(self.store))
         try:
             for app, port in zip(apps, self._wanted, strict=True):
-                self._served.append(_Served(app, port=port))
+                self._served.append(Served(app, port=port))
         except BaseException:
             self.close()
             raise
@@ -112,10 +112,10 @@ def serve_forever(sandbox: Sandbox, *, on_ready: Callable[[Sandbox], None], stop
             continue
 
 
-class _Served:
-    """One uvicorn server in a thread on a socket bound beforehand."""
+class Served:
+    """One uvicorn server on loopback, in a thread, on a socket bound beforehand: a free port unless one is given."""
 
-    def __init__(self, app: ASGIApp, *, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
         self._socket = _bound(port)
         host, number = self._socket.getsockname()[:2]
         self.authority = f"{host}:{number}"

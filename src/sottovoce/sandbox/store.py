@@ -126,6 +126,8 @@ class Memory:
     """Every write-back in its order: kind, conversation, what, when."""
     downloads: list[dict[str, Any]] = field(default_factory=list)
     """Media that were sent: conversation, bytes, when it began and ended."""
+    receiver: dict[str, Any] = field(default_factory=dict)
+    """Where the page last sent events to, and how."""
     followed: int = 0
     """How often somebody followed what a playlist named."""
 
