@@ -70,16 +70,11 @@ class ComplianceLine:
         return next(call for call in self.sandbox.catalog.calls.values() if call.file == file)
 
 
-def furnish(root: Path, sandbox: Sandbox) -> Workspace:
-    """A workspace whose source is the sandbox, with an intake and a compliance section."""
-    policy = demo_policy(api_url=sandbox.api_url, media_host=sandbox.media_host) + SECTIONS
+def furnish(root: Path, *, api_url: str, media_host: str, client_id: str, client_secret: str) -> Workspace:
+    """A workspace whose source is the sandbox there, with an intake and a compliance section."""
+    policy = demo_policy(api_url=api_url, media_host=media_host) + SECTIONS
     build_workspace(root, policy=policy, passphrase=Confidential(PASSPHRASE))
-    secrets = {
-        "sandbox-id": sandbox.client_id,
-        "sandbox-secret": sandbox.client_secret,
-        "intake-secret": SECRET,
-    }
-    for name, value in secrets.items():
+    for name, value in (("sandbox-id", client_id), ("sandbox-secret", client_secret), ("intake-secret", SECRET)):
         (root / name).write_text(value, encoding="utf-8")
     return Workspace(root)
 
@@ -87,7 +82,13 @@ def furnish(root: Path, sandbox: Sandbox) -> Workspace:
 @contextmanager
 def compliance_line(root: Path, sandbox: Sandbox) -> Iterator[ComplianceLine]:
     """Opens it; `SOTTOVOCE_PASSPHRASE` has to be the test workspaces' passphrase."""
-    workspace = furnish(root, sandbox)
+    workspace = furnish(
+        root,
+        api_url=sandbox.api_url,
+        media_host=sandbox.media_host,
+        client_id=sandbox.client_id,
+        client_secret=sandbox.client_secret,
+    )
     clock = AheadClock()
     house, serving = House(workspace, actor="compliance", clock=clock.now), House(workspace, actor="intake")
     app = IntakeApp(door=serving.door, clerk=Clerk(desk=serving.desk), ready=serving.desk.counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,12 @@ def test_a_client_is_made_with_fewer_rights(opened: Open) -> None:
         assert other.get("/api/v2/routing/queues").status_code == 403
     assert http.get("/api/v2/routing/queues").status_code == 200
     assert http.post("/sandbox/clients", json={"permissions": "all"}).status_code == 400
+
+
+def test_the_page_of_documents_names_every_fault() -> None:
+    """And no fault that is none."""
+    text = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    table = text[text.index("| name | what") : text.index("`POST /sandbox/states`")]
+    columns = [row.split("|")[1] for row in table.splitlines()[2:] if row]
+    named = {name for column in columns for name in re.findall(r"`([a-z_]+)`", column)}
+    assert named == set(Faults.model_fields)
