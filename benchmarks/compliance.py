@@ -63,6 +63,7 @@ def main() -> int:
             line.send([conversation])
             time.sleep(chosen.every)
         line.rest()
+        print(f"load {os.getloadavg()[0]:.1f} after")
         verdicts = line.verdicts()[warmed:]
         written = line.written()
         is_right = report(verdicts, written, ids[WARMING:])

@@ -73,7 +73,8 @@ async def _send(store: Store, form: Form, call: str | None) -> str:
         raise bad_request("The sandbox sends events to loopback only.")
     store.memory.receiver = {**order, "secret": secret}
     counted = await run_in_threadpool(send_all, store, wanted)
-    return ", ".join(f"{count} × {status}" for status, count in counted.items()) or "nothing: no event was sent"
+    told = [f"{count} × {status if status != '0' else 'nothing'}" for status, count in counted.items()]
+    return ", ".join(told) or "nothing: no event was sent"
 
 
 def _refuse_foreign(request: Request) -> None:

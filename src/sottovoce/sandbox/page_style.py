@@ -22,7 +22,7 @@ dt { color: var(--faint) } dd { margin: 0; font-weight: 600 }
 .card.on { background: var(--on); border-color: var(--on-line) }
 .card label { font-weight: 600 } .card p { font-size: .85rem; flex: 1; margin-bottom: .5rem }
 .row { display: flex; gap: .5rem } .row input { flex: 1; min-width: 0 }
-.wide + form { margin-top: 1rem }
+.wide + form, header + p { margin-top: 1rem }
 .fields { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: end }
 .fields label { display: grid; gap: .2rem; font-size: .9rem; color: var(--faint) }
 .fields label:first-of-type { flex: 1 1 20rem; max-width: 30rem }
