@@ -141,6 +141,13 @@ def test_the_sandbox_says_where_it_is_and_leaves_when_told(program):
         assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize("fault", ["truncated", "truncated=-1", "truncatd=1", "truncated=1@nobody", "=1"])
+def test_the_sandbox_takes_no_fault_that_is_none(program, fault):
+    """A misspelled fault, a call that is not there: an error before anything is served."""
+    said = program("sandbox", "--port", "18792", "--media-port", "18793", "--fault", fault)
+    assert said.code == 2
+
+
 def test_a_demo_replaces_nothing_but_a_demo(program, workspace):
     """A folder that is not a demo's is left as it is."""
     before = sorted(p.name for p in workspace.iterdir())

@@ -141,6 +141,176 @@ def test_the_sdk_meets_documented_errors(sdk: Any) -> None:
     assert "conversation.not.found" in refused.value.body
 
 
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_walks_an_analytics_job(sdk: Any, sandbox: Sandbox) -> None:
+    """Submitted, looked at until fulfilled, read by cursor with attributes, cancelled; availability is a moment."""
+    platform, client = sdk
+    api = platform.ConversationsApi(client)
+    query = platform.AsyncConversationQuery()
+    query.interval = "2024-10-01T00:00:00Z/2026-11-01T00:00:00Z"
+    job = api.post_analytics_conversations_details_jobs(query).job_id
+    states = [api.get_analytics_conversations_details_job(job).state for _ in range(3)]
+    assert states == ["QUEUED", "PENDING", "FULFILLED"]
+    found, cursor = [], None
+    while page := api.get_analytics_conversations_details_job_results(
+        job, page_size=10, **({"cursor": cursor} if cursor else {})
+    ):
+        found += page.conversations
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert {each.conversation_id for each in found} == set(sandbox.catalog.calls)
+    assert any(p.attributes for each in found for p in each.participants)
+    assert api.get_analytics_conversations_details_jobs_availability().data_availability_date
+    api.delete_analytics_conversations_details_job(job)
+    assert api.get_analytics_conversations_details_job(job).state == "CANCELLED"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_reads_single_conversations_and_names(sdk: Any, sandbox: Sandbox) -> None:
+    """Details by id, the call's own view, queues and users by id and by page, the recording settings."""
+    platform, client = sdk
+    first, second = list(sandbox.catalog.calls.values())[:2]
+    api = platform.ConversationsApi(client)
+    found = api.get_analytics_conversations_details(id=[first.id, second.id])
+    assert [each.conversation_id for each in found.conversations] == [first.id, second.id]
+    assert api.get_analytics_conversation_details(first.id).conversation_id == first.id
+    assert api.get_conversations_call(first.id).recording_state == "none"
+    queue = platform.RoutingApi(client).get_routing_queue(first.queue)
+    assert queue.name == sandbox.catalog.queues[first.queue].name
+    users = platform.UsersApi(client)
+    assert users.get_users(page_size=1).total == len(sandbox.catalog.agents)
+    assert users.get_user(first.agent).name == sandbox.catalog.agents[first.agent].name
+    assert platform.RecordingApi(client).get_recording_settings().recording_playback_url_ttl == 60
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_reads_one_recording_and_its_metadata(sdk: Any, sandbox: Sandbox) -> None:
+    """The single recording and metadata with their region; 202 comes with a body while it is transcoded."""
+    platform, client = sdk
+    call = list(sandbox.catalog.calls.values())[2]
+    api = platform.RecordingApi(client)
+    sandbox.faults.set({"calls": {call.id: {"transcoding_polls": 1}}})
+    waiting = api.get_conversation_recording(call.id, call.recording_id, format_id="MP3", download=True)
+    assert (client.last_response.status, waiting.media_uris, waiting.estimated_transcode_time_ms > 0) == (
+        202,
+        None,
+        True,
+    )
+    ready = api.get_conversation_recording(call.id, call.recording_id, format_id="MP3", download=True)
+    assert list(ready.media_uris) == ["S"]
+    metadata = api.get_conversation_recordingmetadata_recording_id(call.id, call.recording_id)
+    assert (metadata.id, metadata.region) == (call.recording_id, "eu-west-1")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_downloads_a_batch(sdk: Any, sandbox: Sandbox) -> None:
+    """Submitted, looked at until it is completed, its addresses fetched without the SDK: it cannot read bytes."""
+    platform, client = sdk
+    calls = list(sandbox.catalog.calls.values())[4:8]
+    order = platform.BatchDownloadJobSubmission()
+    order.batch_download_request_list = []
+    for call in calls:
+        item = platform.BatchDownloadRequest()
+        item.conversation_id = call.id
+        order.batch_download_request_list.append(item)
+    api = platform.RecordingApi(client)
+    job = api.post_recording_batchrequests(order).id
+    first, last = (api.get_recording_batchrequest(job) for _ in range(2))
+    assert (first.status, last.status, last.result_count) == ("InProgress", "Completed", len(calls))
+    assert first.expected_result_count < last.expected_result_count == len(calls)
+    for result in last.results:
+        sound = soundfile.info(io.BytesIO(httpx.get(result.result_url).content))
+        assert (result.content_type, sound.format, sound.subtype) == ("audio/ogg", "OGG", "OPUS")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_executes_a_recording_job(sdk: Any, sandbox: Sandbox) -> None:
+    """An export walks to FULFILLED, is listed, and says what it failed on."""
+    platform, client = sdk
+    api = platform.RecordingApi(client)
+    query = platform.RecordingJobsQuery()
+    query.action, query.integration_id = "EXPORT", "s3"
+    query.conversation_query = platform.AsyncConversationQuery()
+    query.conversation_query.interval = INTERVAL
+    job = api.post_recording_jobs(query)
+    assert (job.state, api.get_recording_job(job.id).state) == ("PENDING", "READY")
+    execute = platform.ExecuteRecordingJobsQuery()
+    execute.state = "PROCESSING"
+    assert api.put_recording_job(job.id, execute).state == "PROCESSING"
+    assert api.get_recording_job(job.id).state == "FULFILLED"
+    assert job.id in {each.id for each in api.get_recording_jobs(job_type="EXPORT").entities}
+    assert api.get_recording_job_failedrecordings(job.id).entities == []
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_changes_and_removes_what_it_wrote(sdk: Any, sandbox: Sandbox) -> None:
+    """Annotations are replaced and deleted, participants flagged, work items found by their tag, callbacks made."""
+    platform, client = sdk
+    call = list(sandbox.catalog.calls.values())[3]
+    api, conversations = platform.RecordingApi(client), platform.ConversationsApi(client)
+    note = platform.Annotation()
+    note.name, note.type, note.location = "SV-1", "bookmark", 10
+    made = api.post_conversation_recording_annotations(call.id, call.recording_id, note)
+    note.name = "SV-2"
+    path = (call.id, call.recording_id, made.id)
+    assert api.put_conversation_recording_annotation(*path, note).name == "SV-2"
+    assert api.get_conversation_recording_annotation(*path).name == "SV-2"
+    api.delete_conversation_recording_annotation(*path)
+    assert api.get_conversation_recording_annotations(call.id, call.recording_id) == []
+    participant = conversations.get_conversation(call.id).participants[0].id
+    conversations.put_conversation_participant_flaggedreason(call.id, participant)
+    assert client.last_response.status == 202
+    conversations.delete_conversation_participant_flaggedreason(call.id, participant)
+    tasks = platform.TaskManagementApi(client)
+    item = platform.WorkitemCreate()
+    item.name, item.type_id, item.external_tag = "Review", "type-1", "SV-tag"
+    made = tasks.post_taskmanagement_workitems(item)
+    assert tasks.get_taskmanagement_workitem(made.id).external_tag == "SV-tag"
+    wanted = platform.WorkitemQueryPostRequest()
+    wanted.filters = [{"name": "externalTag", "type": "String", "operator": "EQ", "values": ["SV-tag"]}]
+    assert [each.id for each in tasks.post_taskmanagement_workitems_query(wanted).entities] == [made.id]
+    callback = platform.CreateCallbackCommand()
+    callback.queue_id, callback.callback_numbers = call.queue, ["+12025550100"]
+    assert conversations.post_conversations_callbacks(callback).conversation.id
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_finds_what_is_kept_too_long_and_whom_it_is_about(sdk: Any, sandbox: Sandbox) -> None:
+    """The retention query with its dates, what is protected, GDPR subjects and requests by page."""
+    platform, client = sdk
+    call = list(sandbox.catalog.calls.values())[5]
+    api = platform.RecordingApi(client)
+    kept = api.get_recordings_retention_query(30, page_size=500)
+    found = {each.recording_id: each for each in kept.entities}
+    assert found[call.recording_id].delete_date > found[call.recording_id].creation_time
+    protect = platform.ConversationDeletionProtectionQuery()
+    protect.conversation_ids = [call.id]
+    api.put_recordings_deletionprotection(protect=True, body=protect)
+    assert [each.id for each in api.post_recordings_deletionprotection(body=protect)] == [call.id]
+    api.put_recordings_deletionprotection(protect=False, body=protect)
+    gdpr = platform.GeneralDataProtectionRegulationApi(client)
+    number = call.ani.removeprefix("tel:")
+    (subject,) = gdpr.get_gdpr_subjects("PHONE", number).entities
+    assert subject.phone_numbers == [number]
+    request = platform.GDPRRequest()
+    request.request_type, request.subject = "GDPR_DELETE", subject
+    made = gdpr.post_gdpr_requests(request, delete_confirmed=True)
+    assert made.id in {each.id for each in gdpr.get_gdpr_requests(page_size=100).entities}
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_sdk_meets_the_documented_403(sdk: Any, sandbox: Sandbox) -> None:
+    """A client whose roles lack a permission is told which one, by the code the documents give."""
+    platform, _ = sdk
+    made = httpx.post(f"{sandbox.api_url}/sandbox/clients", json={"without": ["routing:queue:view"]}).json()
+    other = platform.api_client.ApiClient()
+    other.get_client_credentials_token(made["client_id"], made["client_secret"])
+    with pytest.raises(platform.rest.ApiException) as refused:
+        platform.RoutingApi(other).get_routing_queues()
+    assert (refused.value.status, "routing:queue:view" in refused.value.body) == (403, True)
+
+
 def genesys_source(sandbox: Sandbox) -> GenesysSource:
     client = GenesysClient(
         hosts=Hosts.of(api_url=sandbox.api_url, media_hosts=(sandbox.media_host,)),

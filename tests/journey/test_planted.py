@@ -10,48 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sottovoce.domain.outcome import OutcomeStatus, Reason
-from sottovoce.sandbox.catalog import PACKAGED
 from sottovoce.sandbox.serve import Sandbox
+from sottovoce.testing.planted import found_in, phrases
 
 pytestmark = pytest.mark.slow
 
-CALLS = json.loads((PACKAGED / "calls.json").read_text(encoding="utf-8"))["calls"]
 VARIANT = Path(__file__).with_name("variant_worker.py")
-
-
-def phrases() -> list[str]:
-    """Everything sensitive that a sample call's script says and that is rare enough to be looked for."""
-    said = {truth["text"] for call in CALLS for truth in call["truth"]}
-    return sorted(text for text in said if len(text.replace(" ", "")) >= 8)
-
-
-def disguises(phrase: str) -> Iterator[bytes]:
-    """The phrase as it might lie on disk: cases, without spaces, UTF-16, Base64 at any offset, reversed JSON escapes."""
-    for text in {phrase, phrase.lower(), phrase.upper(), phrase.title(), phrase.replace(" ", "")}:
-        raw = text.encode()
-        yield raw
-        yield text.encode("utf-16-le")
-        for shift in range(3):
-            yield base64.b64encode(b"\0" * shift + raw)[4 if shift else 0 : -4]
-
-
-def everything(root: Path) -> Iterator[tuple[Path, bytes]]:
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            yield path, path.read_bytes()
-
-
-def found_in(root: Path, extra: bytes = b"") -> list[str]:
-    """Where any planted phrase occurs; names of files only."""
-    needles = {needle for phrase in phrases() for needle in disguises(phrase) if len(needle) >= 8}
-    hits = [path.name for path, data in everything(root) if any(needle in data for needle in needles)]
-    return hits + (["output"] if any(needle in extra for needle in needles) else [])
 
 
 def test_the_search_itself_finds(tmp_path):

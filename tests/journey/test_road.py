@@ -140,3 +140,16 @@ def test_it_can_be_listened_to(demo):
     (path,) = demo.said["listen"]
     original = PACKAGED / Path(path).name.removeprefix("redacted-")
     assert soundfile.info(path).frames == soundfile.info(str(original)).frames
+
+
+def test_one_violation_is_flagged(demo):
+    """One event of a guilty call led to verdicts, one bookmark, one label and one work item, all of codes."""
+    flagged = demo.said["flagged"]
+    verdicts = demo.house().compliance.docket.verdicts()
+    assert {"CVV_KEPT", "FULL_CARD_ASKED", "PCI_MID_CAPTURE"} & set(flagged["types"])
+    assert set(flagged["types"]) == {row.type for row in verdicts}
+    (bookmark,), (item,) = flagged["bookmarks"], flagged["work_items"]
+    assert bookmark.split()[0] in flagged["types"]
+    assert flagged["label"] == f"SV-{bookmark.split()[0]}"
+    assert item == f"Compliance review: {bookmark.split()[0]}"
+    assert demo.house().desk.counts() == {"done": 1}

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ import typer
 
 from sottovoce.cli.batch import Item, Result
 from sottovoce.cli.corpus import write_demographics
+from sottovoce.cli.demo_flag import SECTIONS, Flagged, flag_one, new_secret
 from sottovoce.cli.erase import remaining
 from sottovoce.cli.init import make_workspace
 from sottovoce.cli.output import AsJson, answer, bar, facts, say, span
@@ -38,6 +39,8 @@ MARK = ".sottovoce-demo"
 CERTIFICATE = "erasure-certificate.note"
 EXPORT = "ledger-export"
 LISTEN = "listen"
+GUILTY = "call-10.ogg"
+"""A sample call whose agent asks for the security code while the recording runs."""
 SANDBOX_RATE = 3000
 """Requests a minute: the sandbox is on this machine, so that nobody has to wait for a quota."""
 
@@ -54,6 +57,7 @@ class Shown:
     ledger: str
     entries: int
     listen: tuple[str, ...]
+    flagged: Flagged
 
 
 def demo(
@@ -64,7 +68,7 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Serve sample calls as Genesys Cloud would, carry them to a released corpus, erase a caller, prove it all."""
+    """Serve sample calls as Genesys Cloud would, release a corpus, flag a violation, erase a caller, prove it all."""
     from sottovoce.sandbox.faults import Faults
     from sottovoce.sandbox.serve import Sandbox
 
@@ -73,7 +77,8 @@ def demo(
         house = _furnish(into, sandbox)
         summary = drive(house, workers=workers, quiet=as_json)
         listen = _listen(into, sandbox, quiet=as_json)
-    shown = _after(into, house, summary, listen, quiet=as_json)
+        flagged = _flag(house, sandbox, quiet=as_json)
+    shown = _after(into, house, summary, listen, flagged, quiet=as_json)
     if as_json:
         answer(_as_json(into, shown))
     else:
@@ -94,11 +99,23 @@ def _furnish(into: Path, sandbox: Sandbox) -> House:
     """A workspace whose one source is the sandbox, with the sandbox's own well-known credentials in files."""
     for name, value in (("sandbox-id", sandbox.client_id), ("sandbox-secret", sandbox.client_secret)):
         (into / name).write_text(value, encoding="utf-8")
-    text = demo_policy(api_url=sandbox.api_url, media_host=sandbox.media_host)
+    new_secret(into)
+    text = demo_policy(api_url=sandbox.api_url, media_host=sandbox.media_host) + SECTIONS
     return make_workspace(into, text=text, generate=True)
 
 
-def _after(into: Path, house: House, summary: Summary, listen: Sequence[Result], *, quiet: bool) -> Shown:
+def _flag(house: House, sandbox: Sandbox, *, quiet: bool) -> Flagged:
+    """One event through the intake, to a verdict and what followed."""
+    with bar(quiet=quiet) as progress:
+        task = progress.add_task("one event to a verdict", total=1)
+        flagged = flag_one(house, sandbox, file=GUILTY)
+        progress.advance(task)
+    return flagged
+
+
+def _after(
+    into: Path, house: House, summary: Summary, listen: Sequence[Result], flagged: Flagged, *, quiet: bool
+) -> Shown:
     """Release, erase, verify, export."""
     with bar(quiet=quiet) as progress:
         task = progress.add_task("release, erase, verify", total=4)
@@ -121,6 +138,7 @@ def _after(into: Path, house: House, summary: Summary, listen: Sequence[Result],
         ledger=ledger.found.value,
         entries=ledger.size,
         listen=tuple(r.target for r in listen if r.reason is None),
+        flagged=flagged,
     )
 
 
@@ -201,6 +219,7 @@ def _as_json(into: Path, shown: Shown) -> dict[str, Any]:
         },
         "ledger": {"verdict": shown.ledger, "entries": shown.entries},
         "listen": list(shown.listen),
+        "flagged": asdict(shown.flagged),
     }
 
 
@@ -215,6 +234,7 @@ def _tell(into: Path, house: House, shown: Shown) -> None:
             "sound": {split.value: span(hours * 3600) for split, hours in shown.release.hours.items()},
         },
     )
+    facts("One call flagged, and what the sandbox was told", shown.flagged.facts())
     facts(
         "One caller asked to be forgotten",
         {
@@ -240,6 +260,7 @@ def _where(into: Path, house: House, shown: Shown) -> list[tuple[str, str]]:
         ("its samples, by opaque ids", f"{ours} corpus show -w {into}"),
         ("follow one conversation", f"{ours} lineage show {conversation} -w {into}"),
         ("why it was taken", f"{ours} policy explain {conversation} -w {into}"),
+        ("what was found against the rules", f"{ours} compliance verdicts -w {into}"),
         ("the erasure certificate", f"{into}/{CERTIFICATE}"),
         ("verify the ledger", f"{ours} ledger verify -w {into}"),
         (

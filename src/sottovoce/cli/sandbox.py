@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,14 @@ def sandbox(
     calls: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="A folder of calls instead of the packaged ones.")
     ] = None,
+    copies: Annotated[
+        int, typer.Option(min=1, max=1000, help="How often each call is there, under ids of its own.")
+    ] = 1,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=COUNT, for one call NAME=COUNT@CONVERSATION; again for more. See docs/sandbox.md."),
+    ] = None,
+    rate_limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="API requests a minute and token.")] = 300,
     as_json: AsJson = False,
 ) -> None:
     """Serve the sandbox until interrupted; it prints where it is and what credentials it takes."""
@@ -32,9 +40,25 @@ def sandbox(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     tell = answer if as_json else _introduce
-    serve_forever(
-        Sandbox(calls, port=port, media_port=media_port), on_ready=lambda ready: tell(_described(ready)), stop=stop
-    )
+    opened = Sandbox(calls, copies=copies, port=port, media_port=media_port, rate_limit=rate_limit)
+    _break(opened, fault or [])
+    serve_forever(opened, on_ready=lambda ready: tell(_described(ready)), stop=stop)
+
+
+def _break(sandbox: Sandbox, wanted: Sequence[str]) -> None:
+    """Sets the faults that were asked for. Raises BadParameter for what is not one, or not a call's."""
+    from sottovoce.sandbox.control import set_known
+
+    for text in wanted:
+        name, _, rest = text.partition("=")
+        count, _, call = rest.partition("@")
+        if not (count.isascii() and count.isdigit()):
+            raise typer.BadParameter(f"{text} is not NAME=COUNT", param_hint="--fault")
+        faults = {name: int(count)}
+        try:
+            set_known(sandbox.store, {"calls": {call: faults}} if call else faults)
+        except ValueError as error:
+            raise typer.BadParameter(f"{text}: {error}", param_hint="--fault") from None
 
 
 def _described(sandbox: Sandbox) -> dict[str, str]:
@@ -43,6 +67,7 @@ def _described(sandbox: Sandbox) -> dict[str, str]:
         "media_hosts": sandbox.media_host,
         "client_id": sandbox.client_id,
         "client_secret": sandbox.client_secret,
+        "page": f"{sandbox.api_url}/sandbox",
         "faults": f"POST {sandbox.api_url}/sandbox/faults",
     }
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sottovoce.sandbox.answers import accepted, bad_request, json_object, not_found, stamp, whole
 from sottovoce.sandbox.catalog import Call
 from sottovoce.sandbox.filters import has_real_filter, interval_of, matches, touches_day_of
+from sottovoce.sandbox.permissions import require
 from sottovoce.sandbox.store import Store
 from sottovoce.sandbox.views import analytics
 
@@ -24,7 +25,7 @@ _VIEW = ("analytics:conversationDetail:view", "analytics:agentConversationDetail
 async def query(request: Request) -> Response:
     """One page of conversations, and how many there are in all."""
     store = Store.of(request)
-    store.require(*_VIEW)
+    require(request, *_VIEW)
     body = await json_object(request)
     interval = _bounded_interval(body)
     size, number = _paging(body)
@@ -35,21 +36,40 @@ async def query(request: Request) -> Response:
     return JSONResponse(answer | {"conversations": page} if page else answer)
 
 
+async def several(request: Request) -> Response:
+    """Those of `id=a,b` that there are, without attributes."""
+    store = Store.of(request)
+    require(request, *_VIEW)
+    wanted = [part for part in request.query_params.get("id", "").split(",") if part]
+    if not wanted or len(wanted) > MAX_PAGE:
+        raise bad_request(f"id names 1 to {MAX_PAGE} conversations.")
+    found = [call for each in wanted if (call := store.catalog.calls.get(each)) is not None]
+    return JSONResponse({"conversations": [analytics(store, call, with_attributes=False) for call in found]})
+
+
+async def single(request: Request) -> Response:
+    store = Store.of(request)
+    require(request, *_VIEW)
+    return JSONResponse(analytics(store, store.call(request), with_attributes=False))
+
+
 async def job_submitted(request: Request) -> Response:
     store = Store.of(request)
-    store.require(*_VIEW)
+    require(request, *_VIEW)
     body = await json_object(request)
     if "paging" in body or "aggregations" in body:
         raise bad_request("Jobs take neither paging nor aggregations.")
     interval_of(body)
     job_id = f"job-{len(store.memory.jobs) + 1}"
-    store.memory.jobs[job_id] = {"query": body, "asked": 0, "submitted": store.now()}
+    store.memory.jobs[job_id] = {"query": body, "asked": 0, "submitted": store.now(), "is_cancelled": False}
     return accepted({"jobId": job_id})
 
 
 async def job_status(request: Request) -> Response:
     """Each look sees the job one state further."""
     job = _job(request)
+    if job["is_cancelled"]:
+        return JSONResponse({"state": "CANCELLED", "submissionDate": stamp(job["submitted"])})
     state = _STATES[min(job["asked"], len(_STATES) - 1)]
     job["asked"] += 1
     shown = {"state": state, "submissionDate": stamp(job["submitted"])}
@@ -61,7 +81,7 @@ async def job_status(request: Request) -> Response:
 async def job_results(request: Request) -> Response:
     """One page by cursor; no cursor on the last. Before the job is fulfilled there are none."""
     store, job = Store.of(request), _job(request)
-    if job["asked"] < len(_STATES):
+    if job["is_cancelled"] or job["asked"] < len(_STATES):
         raise not_found()
     size = whole(request, "pageSize", JOB_PAGE, most=10_000)
     start = int(cursor) if (cursor := request.query_params.get("cursor", "")).isdigit() else 0
@@ -75,12 +95,19 @@ async def job_results(request: Request) -> Response:
     return JSONResponse(answer)
 
 
+async def job_cancelled(request: Request) -> Response:
+    """It says CANCELLED from now on, and has no results."""
+    _job(request)["is_cancelled"] = True
+    return accepted()
+
+
 async def availability(request: Request) -> Response:
     store = Store.of(request)
     return JSONResponse({"dataAvailabilityDate": stamp(store.now() - timedelta(seconds=store.settings.lake_lag_s))})
 
 
 def _job(request: Request) -> dict[str, Any]:
+    require(request, *_VIEW)
     job = Store.of(request).memory.jobs.get(request.path_params["jobId"])
     if job is None:
         raise not_found()

@@ -58,8 +58,6 @@ def accepted(body: Any = None) -> Response:
 async def json_object(request: Request) -> dict[str, Any]:
     """The body as an object; the SDK sends `null` where it has none. Raises ApiError."""
     data = await request.body()
-    if len(data) > MAX_BODY:
-        raise ApiError(413, "request.entity.too.large", "The request is over the size limit.")
     try:
         value = json.loads(data) if data else None
     except (ValueError, RecursionError):

@@ -38,6 +38,14 @@ class Party(_Value):
     attributes: dict[str, str] = Field(default_factory=dict)
 
 
+class Said(_Value):
+    """A passage of a sample call that is sensitive."""
+
+    channel: int
+    start_s: float
+    end_s: float
+
+
 class Call(_Value):
     """One conversation with one recording."""
 
@@ -58,6 +66,7 @@ class Call(_Value):
     wrapup: str | None = None
     mos: float = 4.4
     recorded: bool = True
+    truth: tuple[Said, ...] = ()
 
     @property
     def began(self) -> datetime:
@@ -83,20 +92,32 @@ class _File(_Value):
 
 
 class Catalog:
-    """All calls by conversation id, in the order they began."""
+    """All calls by conversation id, in the order they began.
 
-    def __init__(self, *, folder: Path | None = None) -> None:
+    With `copies`, each of them so many times: the same sound under fresh ids, which are the same in every run.
+    """
+
+    def __init__(self, *, folder: Path | None = None, copies: int = 1) -> None:
         self.folder = folder or PACKAGED
         read = _read(self.folder / "calls.json")
         self.queues = {queue.id: queue for queue in read.queues}
         self.agents = {agent.id: agent for agent in read.agents}
-        self.calls = {call.id: call for call in sorted(read.calls, key=lambda c: (c.began, c.id))}
+        calls = [copied(call, number) for number in range(copies) for call in read.calls]
+        self.calls = {call.id: call for call in sorted(calls, key=lambda c: (c.began, c.id))}
 
     def audio(self, call: Call) -> Path:
         """Where the call's audio lies. Raises SourceError for a name that is not a plain file name."""
         if Path(call.file).name != call.file:
             raise SourceError("a sample call names no plain file", hint=str(self.folder))
         return self.folder / call.file
+
+
+def copied(call: Call, number: int) -> Call:
+    """The call itself as number 0, else the same under ids of its own."""
+    if number == 0:
+        return call
+    fresh = {name: str(uuid5(NAMESPACE_URL, f"{getattr(call, name)}/copy/{number}")) for name in ("id", "recording_id")}
+    return call.model_copy(update=fresh)
 
 
 def _read(path: Path) -> _File:

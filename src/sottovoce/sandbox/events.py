@@ -56,7 +56,7 @@ async def feed(request: Request) -> Response:
         wanted = Feed.model_validate(await json_object(request))
     except ValidationError as error:
         raise bad_request(str(error.errors(include_input=False)[0]["msg"])) from None
-    if not _is_loopback(wanted.url):
+    if not is_loopback(wanted.url):
         raise bad_request("The sandbox sends events to loopback only.")
     return JSONResponse(await run_in_threadpool(send_all, store, wanted))
 
@@ -65,15 +65,17 @@ def send_all(store: Store, wanted: Feed) -> dict[str, int]:
     """Posts one after the other, on one connection."""
     asked = store.catalog.calls if wanted.conversations is None else wanted.conversations
     calls = [call for i in asked if (call := store.catalog.calls.get(i)) is not None]
-    events = [event_of(store, call, wanted.kind) for call in calls for _ in range(wanted.copies)]
+    events = [(call, event_of(store, call, wanted.kind)) for call in calls for _ in range(wanted.copies)]
+    events += [each for each in events[:: wanted.copies] if store.faults.take("duplicate_events", call=each[0].id)]
     if wanted.shuffle:
         random.Random(wanted.seed).shuffle(events)  # noqa: S311 - an order for tests, not a secret
     counted: dict[str, int] = {}
     with httpx.Client(trust_env=False, timeout=10.0) as http:
-        for event in events:
+        for call, event in events:
             status = _post(http, store, wanted, event)
             counted[str(status)] = counted.get(str(status), 0) + 1
-            store.memory.delivered.append({"id": event["id"], "status": status})
+            told = {"id": event["id"], "conversation": call.id, "status": status, "at": stamp(store.now())}
+            store.memory.delivered.append(told)
     return counted
 
 
@@ -173,7 +175,8 @@ def signed_headers(store: Store, wanted: Feed, event_id: str, body: bytes) -> di
     return {"webhook-id": event_id, "webhook-timestamp": at, "webhook-signature": f"v1,{mark}"}
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address leads to this machine and nowhere else."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return False

@@ -14,11 +14,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sottovoce.sandbox.answers import ApiError, error_body
+from sottovoce.sandbox.answers import MAX_BODY, ApiError, error_body
 from sottovoce.sandbox.oauth import bearer
 from sottovoce.sandbox.store import Store, Token
 
 WINDOW_S = 60.0
+_ABOUT = "/api/v2/conversations/"
+_SERVER_ERRORS = {
+    500: ("internal.server.error", "The server encountered an unexpected condition."),
+    502: ("bad.gateway", "The server did not get an answer it could use."),
+    503: ("service.unavailable", "The service is unavailable."),
+    504: ("request.timeout", "The request timed out."),
+}
 
 
 class Gate:
@@ -37,7 +44,8 @@ class Gate:
         try:
             if scope["path"].startswith("/api/"):
                 await self._admit(scope, headers)
-            await self._app(scope, receive, _adding(send, headers))
+            _refuse_announced(Headers(scope=scope))
+            await self._app(scope, _bounded(receive), _adding(send, headers))
         except ApiError as error:
             answer = JSONResponse(
                 error_body(error, context=scope["correlation"]), status_code=error.status, headers=error.headers
@@ -45,15 +53,15 @@ class Gate:
             await answer(scope, receive, _adding(send, headers))
 
     async def _admit(self, scope: Scope, headers: dict[str, str]) -> None:
-        faults = self._store.faults
-        await asyncio.sleep(faults.level("slow_ms") / 1000)
-        if faults.take("server_errors"):
-            raise ApiError(503, "service.unavailable", "The service is unavailable.")
+        faults, call = self._store.faults, _call_of(scope["path"])
+        await asyncio.sleep(faults.level("slow_ms", call=call) / 1000)
+        if faults.take("server_errors", call=call):
+            raise _server_error(faults.level("server_error_status", call=call))
         token = bearer(self._store, Headers(scope=scope).get("Authorization", ""))
         scope["token"] = token
-        self._count(token, headers)
+        self._count(token, headers, call)
 
-    def _count(self, token: Token, headers: dict[str, str]) -> None:
+    def _count(self, token: Token, headers: dict[str, str], call: str) -> None:
         now, limit = self._store.now().timestamp(), self._store.settings.rate_limit
         with self._store.lock:
             if now - token.window_at >= WINDOW_S:
@@ -65,8 +73,8 @@ class Gate:
         headers["inin-ratelimit-reset"] = str(left_s)
         if count > limit:
             raise _too_many(limit, left_s)
-        if self._store.faults.take("too_many"):
-            raise _too_many(limit, self._store.faults.level("retry_after_s"))
+        if self._store.faults.take("too_many", call=call):
+            raise _too_many(limit, self._store.faults.level("retry_after_s", call=call))
 
 
 def _too_many(limit: int, wait_s: int) -> ApiError:
@@ -76,6 +84,41 @@ def _too_many(limit: int, wait_s: int) -> ApiError:
         f"Rate limit exceeded the maximum [{limit}] requests within [{int(WINDOW_S)}] seconds",
         headers={"Retry-After": str(wait_s)},
     )
+
+
+def _server_error(status: int) -> ApiError:
+    code, message = _SERVER_ERRORS[status]
+    return ApiError(status, code, message)
+
+
+def _call_of(path: str) -> str:
+    """The conversation a path is about, where it is about one."""
+    return path.removeprefix(_ABOUT).partition("/")[0] if path.startswith(_ABOUT) else ""
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "request.entity.too.large", f"The request is over the size limit. Maximum bytes: {MAX_BODY}")
+
+
+def _refuse_announced(headers: Headers) -> None:
+    announced = headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) > MAX_BODY:
+        raise _too_large()
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Bytes are counted as they come, whatever was announced."""
+    size = 0
+
+    async def receiving() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise _too_large()
+        return message
+
+    return receiving
 
 
 def _adding(send: Send, headers: dict[str, str]) -> Send:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from sottovoce.sandbox.answers import bad_request, json_object, not_found, stamp, whole
 from sottovoce.sandbox.catalog import Call
+from sottovoce.sandbox.permissions import require
 from sottovoce.sandbox.retention import delete_now
 from sottovoce.sandbox.store import Store
 
@@ -43,7 +44,7 @@ _NAMES = (
 async def subjects(request: Request) -> Response:
     """Whom the organisation knows under a value; the sample calls know numbers only."""
     store = Store.of(request)
-    store.require("gdpr:subject:view")
+    require(request, "gdpr:subject:view")
     kind, value = request.query_params.get("searchType"), request.query_params.get("searchValue", "")
     if kind not in _SEARCHES or not value:
         raise bad_request("searchType and searchValue say whom to look for.")
@@ -54,7 +55,7 @@ async def subjects(request: Request) -> Response:
 async def submitted(request: Request) -> Response:
     """A request about one subject. A delete wants `deleteConfirmed=true`."""
     store = Store.of(request)
-    store.require("gdpr:request:add")
+    require(request, "gdpr:request:add")
     body = await json_object(request)
     kind, subject = body.get("requestType"), body.get("subject")
     if kind not in _WALK or not isinstance(subject, dict) or not any(subject.get(name) for name in _NAMES):
@@ -71,7 +72,7 @@ async def submitted(request: Request) -> Response:
 async def looked_at(request: Request) -> Response:
     """The request; each look sees it one state further."""
     store = Store.of(request)
-    store.require("gdpr:request:view")
+    require(request, "gdpr:request:view")
     made = store.memory.gdpr.get(request.path_params["requestId"])
     if made is None:
         raise not_found()
@@ -85,7 +86,7 @@ async def looked_at(request: Request) -> Response:
 
 async def listed(request: Request) -> Response:
     store = Store.of(request)
-    store.require("gdpr:request:view")
+    require(request, "gdpr:request:view")
     size, number = whole(request, "pageSize", 25, most=500), whole(request, "pageNumber", 1, most=10_000)
     every = [_shown(made) for made in store.memory.gdpr.values()]
     page = every[(number - 1) * size : number * size]

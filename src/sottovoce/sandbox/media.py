@@ -9,33 +9,37 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from functools import partial
 from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sottovoce.sandbox.catalog import Call
-from sottovoce.sandbox.sound import CONTENT_TYPES, EXTENSIONS, channels_in, encoded
+from sottovoce.sandbox.damage import FOLLOWED, content, delivery, followed
+from sottovoce.sandbox.sound import CONTENT_TYPES, EXTENSIONS, Spans, channels_in, encoded
 from sottovoce.sandbox.store import Store
 
 KEY_PAIR = "SANDBOX"
+_REDACTED = "_redacted"
 _DENIED = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
 
 
-def media_uris(store: Store, call: Call, *, form: str, combined: bool) -> dict[str, dict[str, object]]:
+def media_uris(store: Store, call: Call, *, form: str, combined: bool, redacted: bool) -> dict[str, dict[str, object]]:
     """ "0" and "1" for two channels, "S" for one file: MP3, downloads and single-channel calls."""
     dual = channels_in(store.catalog.audio(call)) == 2 and form != "MP3" and not combined
-    return {key: {"mediaUri": signed(store, call, form=form, key=key)} for key in (("0", "1") if dual else ("S",))}
+    how = f"{form}{_REDACTED if redacted else ''}"
+    return {key: {"mediaUri": signed(store, call, how=how, key=key)} for key in (("0", "1") if dual else ("S",))}
 
 
-def signed(store: Store, call: Call, *, form: str, key: str) -> str:
+def signed(store: Store, call: Call, *, how: str, key: str) -> str:
     """An address that works until it expires, or one that has expired when that fault is due."""
-    path = f"/MediaCache/{call.id}/{call.recording_id}/isDownloading:false_format:{form}/AUDIO_{key}.{EXTENSIONS[form]}"
-    lifetime = -1 if store.faults.take("expired_urls") else store.settings.url_lifetime_s
+    form = how.removesuffix(_REDACTED)
+    path = f"/MediaCache/{call.id}/{call.recording_id}/isDownloading:false_format:{how}/AUDIO_{key}.{EXTENSIONS[form]}"
+    lifetime = -1 if store.faults.take("expired_urls", call=call.id) else store.settings.url_lifetime_s
     expires = int(store.now().timestamp()) + lifetime
     disposition = quote(f"attachment;filename=AUDIO_{key}.{EXTENSIONS[form]}")
     return (
@@ -46,8 +50,8 @@ def signed(store: Store, call: Call, *, form: str, key: str) -> str:
 
 def media_app(store: Store) -> Starlette:
     """ASGI for the media port."""
-    route = "/MediaCache/{conversationId}/{recordingId}/isDownloading:false_format:{form}/{name}"
-    app = Starlette(routes=[Route(route, serve, methods=["GET"])])
+    route = "/MediaCache/{conversationId}/{recordingId}/isDownloading:false_format:{how}/{name}"
+    app = Starlette(routes=[Route(route, serve, methods=["GET"]), Route(FOLLOWED, followed, methods=["GET"])])
     app.state.store = store
     return app
 
@@ -63,30 +67,29 @@ async def serve(request: Request) -> Response:
     call = store.catalog.calls.get(request.path_params["conversationId"])
     if call is None:
         return _denied(404, "NoSuchKey", "The specified key does not exist.")
-    if store.faults.take("media_errors"):
+    if store.faults.take("media_errors", call=call.id):
         return _denied(503, "SlowDown", "Please reduce your request rate.")
     key, _, extension = request.path_params["name"].removeprefix("AUDIO_").partition(".")
-    channel = int(key) if key in ("0", "1") else None
-    data = await run_in_threadpool(encoded, store.catalog.audio(call), request.path_params["form"], channel)
-    return _body(store, request, data, CONTENT_TYPES[extension])
+    make = partial(_encoded, store, how=request.path_params["how"], key=key)
+    data = await run_in_threadpool(content, store, call, make)
+    return _body(request, call, data, CONTENT_TYPES[extension])
 
 
-def _body(store: Store, request: Request, data: bytes, kind: str) -> Response:
-    if store.faults.take("corrupt"):
-        data = bytes(len(data))
-    if store.faults.take("truncated"):
-        headers = {"Content-Length": str(len(data)), "Content-Type": kind}
-        return StreamingResponse(_once(data[: len(data) // 2]), headers=headers)
+def _encoded(store: Store, call: Call, *, how: str, key: str) -> bytes:
+    path = store.catalog.audio(call)
+    channel = int(key) if key in ("0", "1") and channels_in(path) == 2 else None
+    silenced: Spans = tuple((said.channel, said.start_s, said.end_s) for said in call.truth)
+    return encoded(path, how.removesuffix(_REDACTED), channel, silenced if how.endswith(_REDACTED) else ())
+
+
+def _body(request: Request, call: Call, data: bytes, kind: str) -> Response:
+    headers = {"Content-Type": kind, "Accept-Ranges": "bytes"}
     wanted = _range(request.headers.get("Range", ""), len(data))
     if wanted is None:
-        return Response(data, media_type=kind, headers={"Accept-Ranges": "bytes"})
+        return delivery(request, call, data, status=200, headers=headers)
     start, end = wanted
-    headers = {"Content-Range": f"bytes {start}-{end - 1}/{len(data)}", "Accept-Ranges": "bytes"}
-    return Response(data[start:end], status_code=206, media_type=kind, headers=headers)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+    return delivery(request, call, data[start:end], status=206, headers=headers)
 
 
 def _check(store: Store, request: Request) -> Response | None:

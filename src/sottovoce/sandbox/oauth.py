@@ -13,29 +13,30 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sottovoce.sandbox.answers import ApiError
-from sottovoce.sandbox.store import Store, Token
+from sottovoce.sandbox.store import Client, Store, Token
 
 
 async def token(request: Request) -> Response:
-    """A token for the one client there is. Failures are not ErrorBodies."""
+    """A token for a client that is known. Failures are not ErrorBodies."""
     store = Store.of(request)
     form = parse_qs((await request.body()).decode("ascii", "replace"))
-    client, secret = _basic(request.headers.get("Authorization", ""))
-    if not hmac.compare_digest(client.encode(), store.settings.client_id.encode()):
+    name, secret = _basic(request.headers.get("Authorization", ""))
+    client = store.memory.clients.get(name)
+    if client is None:
         return _refused(400, "invalid_client", "client not found")
-    if not hmac.compare_digest(secret.encode(), store.settings.client_secret.encode()):
+    if not hmac.compare_digest(secret.encode(), client.secret.encode()):
         return _refused(401, "invalid_client", "authentication failed")
     if form.get("grant_type") != ["client_credentials"]:
         return _refused(400, "unsupported_grant_type", "grant type not supported")
-    return JSONResponse(_issue(store))
+    return JSONResponse(_issue(store, client))
 
 
-def _issue(store: Store) -> dict[str, Any]:
+def _issue(store: Store, client: Client) -> dict[str, Any]:
     value = secrets.token_urlsafe(32)
     now = store.now().timestamp()
     lifetime = store.settings.token_lifetime_s
     with store.lock:
-        store.memory.tokens[value] = Token(expires_at=now + lifetime, window_at=now)
+        store.memory.tokens[value] = Token(client=client, expires_at=now + lifetime, window_at=now)
     return {"access_token": value, "token_type": "bearer", "expires_in": lifetime}
 
 

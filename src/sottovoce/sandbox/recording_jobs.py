@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from sottovoce.sandbox.answers import ApiError, accepted, bad_request, json_object, not_found, stamp, whole
 from sottovoce.sandbox.catalog import Call
 from sottovoce.sandbox.filters import interval_of, matches, touches_day_of
+from sottovoce.sandbox.permissions import client_of, require, require_all
 from sottovoce.sandbox.retention import archive_now, delete_now
 from sottovoce.sandbox.store import Store
 from sottovoce.sandbox.views import analytics
@@ -37,15 +38,15 @@ Job = dict[str, Any]
 async def submitted(request: Request) -> Response:
     """202 and the job, which still has to be executed."""
     store = Store.of(request)
-    store.require("recording:job:add")
+    require(request, "recording:job:add")
     query = await json_object(request)
     _check(query)
     if query.get("includeRecordingsWithSensitiveData"):
-        store.require("recording:recording:viewSensitiveData")
+        require(request, "recording:recording:viewSensitiveData")
     with store.lock:
         if sum(job["state"] not in _OVER for job in store.memory.recording_jobs.values()) >= MOST_AT_ONCE:
             raise ApiError(429, "recording.job.max.concurrent", "The maximum number of concurrent jobs is reached.")
-        job = _new(query, store.now(), request.scope["token"])
+        job = _new(query, store.now(), client_of(request).id)
         store.memory.recording_jobs[job["id"]] = job
     return accepted(_shown(job))
 
@@ -62,7 +63,7 @@ async def executed(request: Request) -> Response:
     _, job = _job(request, *_EDIT)
     if (await json_object(request)).get("state") != "PROCESSING":
         raise bad_request("A job can only be moved to PROCESSING.")
-    if job["by"] is not request.scope["token"]:
+    if job["by"] != client_of(request).id:
         raise ApiError(403, "not.authorized", "Only the user that created the job can execute it.")
     if job["state"] != "READY":
         raise bad_request("The job is not ready.", code="recording.job.not.ready")
@@ -78,14 +79,16 @@ async def cancelled(request: Request) -> Response:
 
 
 async def listed(request: Request) -> Response:
-    """All jobs, by state and action where asked."""
+    """All jobs, by state, action and maker where asked."""
     store = Store.of(request)
-    store.require("recording:job:view")
+    require(request, "recording:job:view")
     state, kind = request.query_params.get("state"), request.query_params.get("jobType")
+    mine = request.query_params.get("showOnlyMyJobs", "").lower() == "true"
+    makers = (client_of(request).id,) if mine else tuple(store.memory.clients)
     jobs = [
         _shown(job)
         for job in store.memory.recording_jobs.values()
-        if state in (None, job["state"]) and kind in (None, job["query"]["action"])
+        if state in (None, job["state"]) and kind in (None, job["query"]["action"]) and job["by"] in makers
     ]
     size = whole(request, "pageSize", 25, most=500)
     return JSONResponse({"entities": jobs[:size], "pageSize": size, "total": len(jobs)})
@@ -94,8 +97,11 @@ async def listed(request: Request) -> Response:
 async def failures(request: Request) -> Response:
     """The recordings the job could do nothing with."""
     _, job = _job(request, "recording:job:view")
-    failed = [{"conversation": {"id": c}, "recording": {"id": r}} for c, r in job["failed"]]
-    return JSONResponse({"entities": failed, "total": len(failed), "pageNumber": 1, "pageCount": 1})
+    size, number = whole(request, "pageSize", 25, most=500), whole(request, "pageNumber", 1, most=10_000)
+    every = [{"conversation": {"id": c}, "recording": {"id": r}} for c, r in job["failed"]]
+    page = every[(number - 1) * size : number * size]
+    shown = {"entities": page, "pageSize": size, "pageNumber": number, "total": len(every)}
+    return JSONResponse(shown | {"pageCount": -(-len(every) // size)})
 
 
 def _check(query: dict[str, Any]) -> None:
@@ -110,12 +116,12 @@ def _check(query: dict[str, Any]) -> None:
     interval_of(query["conversationQuery"])
 
 
-def _new(query: dict[str, Any], now: datetime, token: object) -> Job:
+def _new(query: dict[str, Any], now: datetime, by: str) -> Job:
     return {
         "id": str(uuid4()),
         "state": "PENDING",
         "query": query,
-        "by": token,
+        "by": by,
         "made": now,
         "total": 0,
         "done": 0,
@@ -157,7 +163,7 @@ def _act(store: Store, job: Job, call: Call) -> None:
 
 def _job(request: Request, *permissions: str) -> tuple[Store, Job]:
     store = Store.of(request)
-    store.require_all(*permissions)
+    require_all(request, *permissions)
     job = store.memory.recording_jobs.get(request.path_params["jobId"])
     if job is None:
         raise not_found()
@@ -169,6 +175,7 @@ def _shown(job: Job) -> dict[str, Any]:
     return {
         "id": job["id"],
         "state": job["state"],
+        "user": {"id": job["by"]},
         "recordingJobsQuery": job["query"],
         "dateCreated": stamp(job["made"]),
         "totalConversations": total,
@@ -176,6 +183,7 @@ def _shown(job: Job) -> dict[str, Any]:
         "totalProcessedRecordings": job["done"],
         "totalSkippedRecordings": job["skipped"],
         "totalFailedRecordings": len(job["failed"]),
+        "failedRecordings": f"/api/v2/recording/jobs/{job['id']}/failedrecordings",
         "percentProgress": 100 if ended else 0,
         "selfUri": f"/api/v2/recording/jobs/{job['id']}",
     }

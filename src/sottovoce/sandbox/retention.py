@@ -15,24 +15,26 @@ from starlette.responses import JSONResponse, Response
 
 from sottovoce.sandbox.answers import bad_request, json_object, not_found, whole
 from sottovoce.sandbox.catalog import Call
+from sottovoce.sandbox.permissions import require, require_recordings
 from sottovoce.sandbox.store import Store
 from sottovoce.sandbox.views import recording
 
 EDIT = "recording:recording:editRetention"
 RESTORE = "recording:recording:restore"
 _VIEW = "recording:recording:view"
+_QUERY = "/api/v2/recordings/retention/query"
 
 
 async def put_recording(request: Request) -> Response:
     """Sets or removes the archive and delete dates; everything else of the body is ignored."""
     store = Store.of(request)
-    store.require(_VIEW)
+    require_recordings(request)
     call = named_call(store, request)
     body = await json_object(request)
     dates = store.dates_of(call)
     archive_at, delete_at = _moment(body, "archiveDate"), _moment(body, "deleteDate")
     restoring = store.file_state(call) == "ARCHIVED" and (archive_at is None or archive_at > store.now())
-    store.require(RESTORE if restoring else EDIT)
+    require(request, RESTORE if restoring else EDIT)
     with store.lock:
         dates.archive_at, dates.delete_at = archive_at, delete_at
         dates.edited = True
@@ -44,15 +46,17 @@ async def put_recording(request: Request) -> Response:
 async def kept_too_long(request: Request) -> Response:
     """Recordings older than the threshold that are still there, page by page."""
     store = Store.of(request)
-    store.require(_VIEW)
+    require(request, _VIEW)
     days = whole(request, "retentionThresholdDays", 0, most=36_500)
     size = whole(request, "pageSize", 25, most=500)
     start = int(request.query_params.get("cursor") or 0)
     before = store.now() - timedelta(days=days)
     old = [call for call in store.catalog.calls.values() if call.ended < before and store.file_state(call) != "DELETED"]
-    entities = [{"conversationId": call.id, "recordingId": call.recording_id} for call in old[start : start + size]]
+    entities = [_retention(store, call) for call in old[start : start + size]]
     shown: dict[str, Any] = {"entities": entities, "pageSize": size}
-    return JSONResponse(shown | ({"cursor": str(start + size)} if start + size < len(old) else {}))
+    if start + size < len(old):
+        shown |= {"cursor": str(start + size), "nextUri": f"{_QUERY}?cursor={start + size}"}
+    return JSONResponse(shown)
 
 
 def named_call(store: Store, request: Request) -> Call:
@@ -61,6 +65,14 @@ def named_call(store: Store, request: Request) -> Call:
     if not call.recorded or request.path_params["recordingId"] != call.recording_id:
         raise not_found()
     return call
+
+
+def _retention(store: Store, call: Call) -> dict[str, Any]:
+    """RecordingRetention: ids, when it was made, and the dates it has."""
+    shown = recording(store, call, with_annotations=False)
+    names = {"archiveDate", "deleteDate", "creationTime"}
+    dates = {name: value for name, value in shown.items() if name in names}
+    return {"conversationId": call.id, "recordingId": call.recording_id, **dates}
 
 
 def delete_now(store: Store, call: Call) -> bool:

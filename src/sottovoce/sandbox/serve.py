@@ -19,11 +19,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from sottovoce.errors import SourceUnavailable
+from sottovoce.sandbox.abort import AbortableProtocol
 from sottovoce.sandbox.app import api_app
 from sottovoce.sandbox.catalog import Catalog
 from sottovoce.sandbox.faults import FaultBox, Faults
 from sottovoce.sandbox.media import media_app
-from sottovoce.sandbox.store import ALL_PERMISSIONS, Settings, Store
+from sottovoce.sandbox.store import ALL_PERMISSIONS, Client, Settings, Store
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens sample calls on loopback, nothing else
@@ -33,13 +34,15 @@ _START_S = 20.0
 class Sandbox:
     """Both servers, from `with` to its end. `calls` defaults to the packaged sample calls.
 
-    `port` and `media_port` are free ones unless given; the address is always loopback.
+    `port` and `media_port` are free ones unless given; the address is always loopback. With `copies`, each call
+    is there so many times, under ids of its own.
     """
 
     def __init__(
         self,
         calls: Path | None = None,
         *,
+        copies: int = 1,
         faults: Faults | None = None,
         port: int = 0,
         media_port: int = 0,
@@ -49,23 +52,23 @@ class Sandbox:
         token_lifetime_s: int = 86_399,
         url_lifetime_s: int = 3600,
         rate_limit: int = 300,
+        redacts_sensitive: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.catalog = Catalog(folder=calls)
+        self.catalog = Catalog(folder=calls, copies=copies)
         self.client_id = client_id
         self.client_secret = client_secret
         settings = Settings(
-            client_id=client_id,
-            client_secret=client_secret,
-            permissions=permissions,
             token_lifetime_s=token_lifetime_s,
             url_lifetime_s=url_lifetime_s,
             rate_limit=rate_limit,
+            redacts_sensitive=redacts_sensitive,
         )
         self.faults = FaultBox(faults=faults or Faults())
         self.store = Store(catalog=self.catalog, settings=settings, faults=self.faults, now=now)
+        self.store.memory.clients[client_id] = Client(id=client_id, secret=client_secret, permissions=permissions)
         self._wanted = (port, media_port)
-        self._served: list[_Served] = []
+        self._served: list[Served] = []
 
     @property
     def api_url(self) -> str:
@@ -81,7 +84,7 @@ class Sandbox:
         apps: tuple[ASGIApp, ASGIApp] = (api_app(self.store), media_app(self.store))
         try:
             for app, port in zip(apps, self._wanted, strict=True):
-                self._served.append(_Served(app, port=port))
+                self._served.append(Served(app, port=port))
         except BaseException:
             self.close()
             raise
@@ -109,15 +112,20 @@ def serve_forever(sandbox: Sandbox, *, on_ready: Callable[[Sandbox], None], stop
             continue
 
 
-class _Served:
-    """One uvicorn server in a thread on a socket bound beforehand."""
+class Served:
+    """One uvicorn server on loopback, in a thread, on a socket bound beforehand: a free port unless one is given."""
 
-    def __init__(self, app: ASGIApp, *, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, port: int = 0) -> None:
         self._socket = _bound(port)
         host, number = self._socket.getsockname()[:2]
         self.authority = f"{host}:{number}"
         config = uvicorn.Config(
-            app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            http=AbortableProtocol,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)

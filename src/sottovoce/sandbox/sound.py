@@ -33,12 +33,18 @@ def channels_in(path: Path) -> int:
     return int(soundfile.info(str(path)).channels)
 
 
+Spans = tuple[tuple[int, float, float], ...]
+"""Channel, start and end in seconds."""
+
+
 @lru_cache(maxsize=64)
-def encoded(path: Path, form: str, channel: int | None) -> bytes:
-    """The file, or one channel of it as mono, in the format asked for."""
+def encoded(path: Path, form: str, channel: int | None, silenced: Spans = ()) -> bytes:
+    """The file, or one channel of it as mono, in the format asked for; silent where it is to be silenced."""
     import soundfile
 
     samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    for where, start, end in silenced:
+        samples[int(start * rate) : int(end * rate), where] = 0
     chosen = samples if channel is None else samples[:, channel : channel + 1]
     return _webm(chosen, rate) if form == "WEBM" else _libsndfile(chosen, rate, form)
 

@@ -12,10 +12,17 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
-from sottovoce.sandbox.answers import ApiError, not_found
+from sottovoce.sandbox.answers import not_found, stamp
 from sottovoce.sandbox.catalog import Call, Catalog
 from sottovoce.sandbox.faults import FaultBox
 
+RECORDING_VIEW = (
+    "recording:recording:view",
+    "recording:recordingSegment:view",
+    "recording:snippetRecording:view",
+    "recording:screenRecording:view",
+)
+"""Any of these lets a client see recordings (GENESYS.md 1)."""
 ALL_PERMISSIONS = frozenset(
     {
         "analytics:conversationDetail:view",
@@ -46,10 +53,21 @@ ALL_PERMISSIONS = frozenset(
         "workitems:workitem:view",
     }
 )
+KNOWN_PERMISSIONS = ALL_PERMISSIONS | {*RECORDING_VIEW, "analytics:agentConversationDetail:view"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """An OAuth client and what its roles permit."""
+
+    id: str
+    secret: str = field(repr=False)
+    permissions: frozenset[str]
 
 
 @dataclass(slots=True, kw_only=True)
 class Token:
+    client: Client
     expires_at: float
     window_at: float
     count: int = 0
@@ -70,9 +88,6 @@ class Dates:
 class Settings:
     """How this sandbox behaves when nothing goes wrong."""
 
-    client_id: str
-    client_secret: str = field(repr=False)
-    permissions: frozenset[str] = ALL_PERMISSIONS
     token_lifetime_s: int = 86_399
     url_lifetime_s: int = 3600
     rate_limit: int = 300
@@ -80,12 +95,15 @@ class Settings:
     """How far the asynchronous jobs lag behind (48 h in the real one's documents)."""
     restore_s: float = 1.0
     """How long an archived recording takes to come back (hours in the real one)."""
+    redacts_sensitive: bool = False
+    """Whether the organisation redacts media for clients that may not see sensitive data."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
     """Everything that was written to the sandbox."""
 
+    clients: dict[str, Client] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     polls: Counter[tuple[str, str]] = field(default_factory=Counter)
     attributes: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -96,12 +114,22 @@ class Memory:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     dates: dict[str, Dates] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    """How recordings stand because somebody said so, by conversation."""
     recording_jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     gdpr: dict[str, dict[str, Any]] = field(default_factory=dict)
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     flagged: set[tuple[str, str]] = field(default_factory=set)
     delivered: list[dict[str, Any]] = field(default_factory=list)
-    """Events that were sent out: id, status."""
+    """Events that were sent out: id, conversation, status, when."""
+    written: list[dict[str, Any]] = field(default_factory=list)
+    """Every write-back in its order: kind, conversation, what, when."""
+    downloads: list[dict[str, Any]] = field(default_factory=list)
+    """Media that were sent: conversation, bytes, when it began and ended."""
+    receiver: dict[str, Any] = field(default_factory=dict)
+    """Where the page last sent events to, and how."""
+    followed: int = 0
+    """How often somebody followed what a playlist named."""
 
 
 class Store:
@@ -134,8 +162,10 @@ class Store:
             return self.memory.dates.setdefault(call.recording_id, Dates())
 
     def file_state(self, call: Call) -> str:
-        """How the recording stands now: as sampled, and as its dates and protection say since."""
+        """How the recording stands now: as sampled or set, and as its dates and protection say since."""
         dates, now = self.dates_of(call), self.now()
+        if call.id in self.memory.states:
+            return self.memory.states[call.id]
         if dates.delete_at is not None and dates.delete_at <= now and call.id not in self.memory.protected:
             return "DELETED"
         if dates.archive_at is not None and dates.archive_at <= now:
@@ -144,17 +174,6 @@ class Store:
             return call.file_state
         return "RESTORING" if now < dates.restored_at else "RESTORED"
 
-    def require_all(self, *permissions: str) -> None:
-        """Every one of these. Raises ApiError 403."""
-        for permission in permissions:
-            self.require(permission)
-
-    def require(self, *permissions: str) -> None:
-        """Any of these. Raises ApiError 403."""
-        if not self.settings.permissions & set(permissions):
-            raise ApiError(
-                403,
-                "missing.any.permissions",
-                "Unable to perform the requested action. You are missing the following permission(s): "
-                + ", ".join(permissions),
-            )
+    def wrote(self, kind: str, *, conversation: str, what: str) -> None:
+        """Keeps that something was written back, and when."""
+        self.memory.written.append({"kind": kind, "conversation": conversation, "what": what, "at": stamp(self.now())})

@@ -106,6 +106,18 @@ def conversation(store: Store, call: Call) -> Json:
     return shown
 
 
+def call_conversation(store: Store, call: Call) -> Json:
+    """CallConversation: the same participants, whose states are in lower case here."""
+    whole = conversation(store, call)
+    kept = {name: whole[name] for name in ("id", "divisions", "securePause") if name in whole}
+    path = f"/api/v2/conversations/calls/{call.id}"
+    return kept | {
+        "participants": whole["participants"],
+        "recordingState": whole["recordingState"].lower(),
+        "selfUri": path,
+    }
+
+
 def _party(store: Store, call: Call, index: int, party: Party) -> Json:
     over = call.ended <= store.now()
     shown: Json = {
@@ -135,8 +147,9 @@ def _party(store: Store, call: Call, index: int, party: Party) -> Json:
     return shown
 
 
-def recording(store: Store, call: Call) -> Json:
+def recording(store: Store, call: Call, *, with_annotations: bool = True) -> Json:
     """Recording without media: what both metadata and recordings show."""
+    notes = store.memory.annotations.get(call.recording_id, {}) if with_annotations else {}
     state = store.file_state(call)
     shown: Json = {
         "id": call.recording_id,
@@ -148,7 +161,7 @@ def recording(store: Store, call: Call) -> Json:
         "startTime": stamp(call.began),
         "endTime": stamp(call.ended),
         "creationTime": stamp(call.ended + timedelta(seconds=60)),
-        "annotations": list(store.memory.annotations.get(call.recording_id, {}).values()),
+        "annotations": list(notes.values()),
         "users": [{"id": call.agent}] if call.agent else [],
         "selfUri": f"/api/v2/conversations/{call.id}/recordings/{call.recording_id}",
         **_dates(store, call),

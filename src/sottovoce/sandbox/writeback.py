@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sottovoce.sandbox.answers import accepted, bad_request, json_object, not_found, stamp
+from sottovoce.sandbox.permissions import require, require_recordings
 from sottovoce.sandbox.store import Store
 from sottovoce.sandbox.views import parties
 
@@ -28,18 +29,20 @@ async def patch_attributes(request: Request) -> Response:
         raise bad_request("Attributes are strings.")
     with store.lock:
         store.memory.attributes.setdefault((call.id, participant), {}).update(given)
+    store.wrote("attributes", conversation=call.id, what=", ".join(sorted(given)))
     return accepted()
 
 
 async def put_tag(request: Request) -> Response:
     """One string a conversation: the last one stays."""
     store = Store.of(request)
-    store.require("conversation:externalTag:edit")
+    require(request, "conversation:externalTag:edit")
     call = store.call(request)
     tag = (await json_object(request)).get("externalTag")
     if not isinstance(tag, str):
         raise bad_request("externalTag is a string.")
     store.memory.tags[call.id] = tag
+    store.wrote("tag", conversation=call.id, what=tag)
     return accepted("The tags update request was accepted.")
 
 
@@ -47,7 +50,7 @@ async def protect(request: Request) -> Response:
     """Applies or lifts the protection of up to 100 conversations; unknown ones come back as failed."""
     store = Store.of(request)
     lifting = request.query_params.get("protect", "true").lower() == "false"
-    store.require(f"recording:deletionProtection:{'revoke' if lifting else 'apply'}")
+    require(request, f"recording:deletionProtection:{'revoke' if lifting else 'apply'}")
     ids = await _conversation_ids(request)
     known = ids & store.catalog.calls.keys()
     change = store.memory.protected.difference_update if lifting else store.memory.protected.update
@@ -62,14 +65,12 @@ async def protected(request: Request) -> Response:
 
 
 async def list_annotations(request: Request) -> Response:
-    store = Store.of(request)
-    store.require("recording:annotation:view")
+    _may_note(request, "view")
     return JSONResponse(list(_annotations(request).values()))
 
 
 async def get_annotation(request: Request) -> Response:
-    store = Store.of(request)
-    store.require("recording:annotation:view")
+    _may_note(request, "view")
     found = _annotations(request).get(request.path_params["annotationId"])
     if found is None:
         raise not_found()
@@ -77,20 +78,21 @@ async def get_annotation(request: Request) -> Response:
 
 
 async def post_annotation(request: Request) -> Response:
-    store = Store.of(request)
-    store.require("recording:annotation:add")
+    _may_note(request, "add")
     body = await json_object(request)
     if len(str(body.get("description") or "")) > LONGEST_DESCRIPTION:
         raise bad_request(f"A description has at most {LONGEST_DESCRIPTION} characters.")
     annotation: dict[str, Any] = {**body, "id": str(uuid4())}
     _annotations(request)[annotation["id"]] = annotation
+    Store.of(request).wrote(
+        "annotation", conversation=request.path_params["conversationId"], what=str(body.get("name", ""))
+    )
     return JSONResponse(annotation)
 
 
 async def put_annotation(request: Request) -> Response:
     """Replaces an annotation, keeping its id."""
-    store = Store.of(request)
-    store.require("recording:annotation:edit")
+    _may_note(request, "edit")
     notes, wanted = _annotations(request), request.path_params["annotationId"]
     if wanted not in notes:
         raise not_found()
@@ -99,8 +101,7 @@ async def put_annotation(request: Request) -> Response:
 
 
 async def delete_annotation(request: Request) -> Response:
-    store = Store.of(request)
-    store.require("recording:annotation:delete")
+    _may_note(request, "delete")
     if _annotations(request).pop(request.path_params["annotationId"], None) is None:
         raise not_found()
     return Response(status_code=204)
@@ -112,6 +113,7 @@ async def flag(request: Request) -> Response:
     call, participant = store.call(request), _participant(request)
     change = store.memory.flagged.discard if request.method == "DELETE" else store.memory.flagged.add
     change((call.id, participant))
+    store.wrote("flag", conversation=call.id, what=request.method)
     return accepted()
 
 
@@ -123,13 +125,14 @@ async def post_callback(request: Request) -> Response:
         raise bad_request("A callback has a queueId and callbackNumbers.")
     store, made = Store.of(request), str(uuid4())
     store.memory.callbacks[made] = {key: value for key, value in body.items() if key != "callbackNumbers"}
+    store.wrote("callback", conversation="", what=str(body["queueId"]))
     callback = {"type": "ACD", "id": str(uuid4())}
     return JSONResponse({"conversation": {"id": made}, "callbackIdentifiers": [callback]})
 
 
 async def post_workitem(request: Request) -> Response:
     store = Store.of(request)
-    store.require("workitems:workitem:add")
+    require(request, "workitems:workitem:add")
     body = await json_object(request)
     name = body.get("name")
     if not isinstance(name, str) or not 3 <= len(name) <= 256 or not body.get("typeId"):
@@ -139,13 +142,14 @@ async def post_workitem(request: Request) -> Response:
     item |= {"externalTag": body["externalTag"]} if body.get("externalTag") else {}
     item |= {"type": {"id": body["typeId"]}, "queue": {"id": body["queueId"]} if body.get("queueId") else None}
     store.memory.workitems[item["id"]] = item
+    store.wrote("work item", conversation=_named_in(store, item), what=name)
     return JSONResponse(item)
 
 
 async def query_workitems(request: Request) -> Response:
     """Work items whose external tag equals one of the values; other filters are not known here."""
     store = Store.of(request)
-    store.require("workitems:workitem:view")
+    require(request, "workitems:workitem:view")
     wanted: set[str] = set()
     for given in (await json_object(request)).get("filters") or []:
         if not isinstance(given, dict) or (given.get("name"), given.get("operator")) != ("externalTag", "EQ"):
@@ -157,11 +161,23 @@ async def query_workitems(request: Request) -> Response:
 
 async def get_workitem(request: Request) -> Response:
     store = Store.of(request)
-    store.require("workitems:workitem:view")
+    require(request, "workitems:workitem:view")
     item = store.memory.workitems.get(request.path_params["workitemId"])
     if item is None:
         raise not_found()
     return JSONResponse(item)
+
+
+def _may_note(request: Request, what: str) -> None:
+    """The right to annotations, and to see the recording they are on. Raises ApiError 403."""
+    require(request, f"recording:annotation:{what}")
+    require_recordings(request)
+
+
+def _named_in(store: Store, item: dict[str, Any]) -> str:
+    """The conversation that a work item's description is about, where it names one."""
+    words = str(item.get("description") or "").split()
+    return next((word for word in words if word in store.catalog.calls), "")
 
 
 def _participant(request: Request) -> str:

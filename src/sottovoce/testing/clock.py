@@ -28,3 +28,16 @@ class SteppedClock:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self._elapsed += seconds
+
+
+class AheadClock:
+    """Real time, moved ahead when told to: what waits becomes due, and what is timed is timed still."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        self._ahead += by

@@ -1,4 +1,4 @@
-"""Events on demand, the sandbox's page, and what else may be written back."""
+"""Events on demand, and what else may be written back."""
 
 from __future__ import annotations
 
@@ -109,19 +109,6 @@ def test_nobody_there_is_counted(opened: Callable[..., Any]) -> None:
     """A receiver that does not answer is counted as 0."""
     _, http = opened(CALLS[0])
     assert http.post("/sandbox/events", json={"url": "http://127.0.0.1:9/"}).json() == {"0": 1}
-
-
-def test_the_page_shows_calls_and_sets_faults(opened: Callable[..., Any]) -> None:
-    """The page needs no token, shows every call, and its form sets faults."""
-    sandbox, http = opened(*CALLS)
-    shown = http.get("/sandbox")
-    assert shown.headers["content-type"].startswith("text/html")
-    assert all(call["id"] in shown.text for call in CALLS)
-    answer = http.post("/sandbox", data={"truncated": "2"}, follow_redirects=True)
-    assert "name=truncated value=2" in answer.text
-    assert sandbox.faults.left()["truncated"] == 2
-    assert http.post("/sandbox", data={"truncated": "-1"}).status_code == 400
-    assert http.post("/sandbox", data={"unknown": "1"}).status_code == 400
 
 
 def test_annotations_are_replaced_and_removed(opened: Callable[..., Any]) -> None:

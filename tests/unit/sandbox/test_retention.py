@@ -10,6 +10,7 @@ import pytest
 from sottovoce.sandbox.store import ALL_PERMISSIONS
 from sottovoce.testing.calls import call_entry
 from sottovoce.testing.clock import SteppedClock
+from sottovoce.testing.tenant import signed_in
 
 CALLS = [call_entry(n) for n in (1, 2, 3)]
 CALL = CALLS[0]
@@ -129,31 +130,28 @@ def test_a_wrong_job_is_refused(opened: Callable[..., Any], order: dict[str, Any
 
 
 def test_two_jobs_at_a_time_and_only_the_maker_executes(opened: Callable[..., Any]) -> None:
-    """A third concurrent job is refused, and another token cannot execute mine."""
+    """A third concurrent job is refused, and another client cannot execute mine."""
     sandbox, http = opened(CALL)
     order = {"action": "DELETE", "actionAge": 1, "conversationQuery": WEEK}
     first = http.post(JOBS, json=order).json()
     http.post(JOBS, json=order)
     assert http.post(JOBS, json=order).status_code == 429
     http.get(f"{JOBS}/{first['id']}")
-    pair = (sandbox.client_id, sandbox.client_secret)
-    other = http.post("/oauth/token", auth=pair, data={"grant_type": "client_credentials"}).json()["access_token"]
-    refused = http.put(
-        f"{JOBS}/{first['id']}", json={"state": "PROCESSING"}, headers={"Authorization": f"Bearer {other}"}
-    )
+    with signed_in(sandbox, without=[]) as other:
+        refused = other.put(f"{JOBS}/{first['id']}", json={"state": "PROCESSING"})
     assert (refused.status_code, refused.json()["code"]) == (403, "not.authorized")
     assert http.get(f"{JOBS}/x").status_code == 404
 
 
 def test_a_batch_is_shown_to_its_submitter_only(opened: Callable[..., Any]) -> None:
-    """Another token is told that only the submitter may ask."""
+    """Another client is told that only the submitter may ask; the submitter may have a new token."""
     sandbox, http = opened(CALL)
     path = "/api/v2/recording/batchrequests"
     made = http.post(path, json={"batchDownloadRequestList": [{"conversationId": CALL["id"]}]}).json()
-    pair = (sandbox.client_id, sandbox.client_secret)
-    other = http.post("/oauth/token", auth=pair, data={"grant_type": "client_credentials"}).json()["access_token"]
-    refused = http.get(f"{path}/{made['id']}", headers={"Authorization": f"Bearer {other}"})
-    assert refused.json()["code"] == "batch.download.permission.denied"
+    with signed_in(sandbox, without=[]) as other:
+        assert other.get(f"{path}/{made['id']}").json()["code"] == "batch.download.permission.denied"
+    with signed_in(sandbox) as renewed:
+        assert renewed.get(f"{path}/{made['id']}").status_code == 200
     assert http.get(f"{path}/{made['id']}").status_code == 200
 
 
