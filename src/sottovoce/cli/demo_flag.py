@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from sottovoce.cli.compliance import drive
 from sottovoce.compliance.docket import VerdictRow
 from sottovoce.compliance.verdict import Found
 from sottovoce.errors import ComplianceError
@@ -77,11 +79,9 @@ def flag_one(house: House, sandbox: Sandbox, *, file: str) -> Flagged:
 
 
 def _judged(house: House) -> Sequence[VerdictRow]:
-    """Judges and acts until nothing is due; all that the demo knows of how the line is worked."""
-    rooms = house.compliance
-    while rooms.examiner.work() or rooms.remediator.work():
-        continue
-    return rooms.docket.verdicts()
+    """Judges and acts, in a worker of its own as `compliance run` does, until nothing is due."""
+    drive(house, workers=1, once=True, stop=threading.Event())
+    return house.compliance.docket.verdicts()
 
 
 def _take_in(house: House, sandbox: Sandbox, call: Call) -> None:

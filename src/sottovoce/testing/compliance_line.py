@@ -24,11 +24,13 @@ from sottovoce.service.intake import IntakeApp
 from sottovoce.settings import Workspace
 from sottovoce.testing.clock import AheadClock
 from sottovoce.testing.house import PASSPHRASE
+from sottovoce.testing.judging import settle
 from sottovoce.testing.tenant import TLS
 from sottovoce.wiring.house import House
 from sottovoce.wiring.workspace import build_workspace
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+MOST_TRIES = 20
 SECTIONS = """
 intake:
   source: sandbox
@@ -54,17 +56,18 @@ class ComplianceLine:
         with httpx.Client(trust_env=False, verify=TLS, timeout=60) as http:
             return dict(http.post(f"{self.sandbox.api_url}/sandbox/events", json=told).json())
 
-    def settle(self) -> None:
-        """Judges and acts until nothing is due any more."""
-        rooms = self.house.compliance
-        while rooms.examiner.work() or rooms.remediator.work():
-            pass
+    def settle(self) -> bool:
+        """Judges and acts once on all that is due or waits; whether something asks for another try."""
+        return bool(settle(self.house.outbox, self.house.compliance.task(), again=True))
 
     def settle_later(self, by: timedelta) -> None:
-        """The same, after that much time."""
+        """The same, and after that much time again, as often as is asked for."""
         self.settle()
         self.clock.advance(by)
-        self.settle()
+        for _ in range(MOST_TRIES):
+            if not self.settle():
+                return
+        raise AssertionError("the line does not come to an end")
 
     def call(self, file: str) -> Call:
         return next(call for call in self.sandbox.catalog.calls.values() if call.file == file)
