@@ -142,7 +142,7 @@ def test_a_queue_that_is_not_there_is_refused(feed: Feed, tmp_path: Path) -> Non
         pytest.skip("an empty list and a list that is not there are the same; the mock cluster makes topics")
     missing = feed.settings.model_copy(update={"queue": "not-there"})
     for _ in range(2):
-        with pytest.raises(QueueRefused, match="refuses") as refusal:
+        with pytest.raises(QueueRefused, match="events is refused") as refusal:
             open_queue(missing, root=tmp_path)
         assert refusal.value.hint
         assert "not-there" not in str(refusal.value)

@@ -1,15 +1,19 @@
-"""`sottovoce intake`: events about recordings, taken in over HTTP and kept exactly once."""
+"""`sottovoce intake`: events about recordings, taken in over HTTP or from queues, and kept exactly once."""
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
+from sottovoce.errors import PolicyError
 
 if TYPE_CHECKING:
+    from sottovoce.intake.queue_consumer import QueueConsumer
     from sottovoce.service.intake import IntakeApp
     from sottovoce.wiring.house import House
 
@@ -35,6 +39,26 @@ def serve(
     uvicorn.run(app, host=settings.host, port=at, log_level="warning", access_log=False, server_header=False)
 
 
+@app.command("consume")
+def consume(
+    workspace: InWorkspace = HERE,
+    *,
+    queue: Annotated[str | None, typer.Option(help="Only this queue of the policy's.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the queues are empty.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take events from the policy's queues until interrupted; the batch in hand is finished first."""
+    from sottovoce.service.queues import consume_all
+
+    stop = _stopping()
+    consumers = _consumers(house_at(workspace, actor="intake"), stop, queue)
+    if not (once or as_json):
+        say(f"Taking events from {', '.join(one.name for one in consumers)}; Ctrl-C ends it.")
+    consume_all(consumers, stop=stop, once=once)
+    told = {one.name: dict(sorted(one.tally.items())) for one in consumers}
+    answer(told) if as_json else facts("Events taken from queues", told)
+
+
 @app.command("status")
 def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Say how many jobs wait, are ready, taken, done or dead."""
@@ -53,6 +77,24 @@ def replay(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         answer({"replayed": brought})
     else:
         say(f"{brought} dead letters are due again.")
+
+
+def _consumers(house: House, stop: threading.Event, wanted: str | None) -> list[QueueConsumer]:
+    """Raises PolicyError where there is no queue, or none of that name."""
+    names = [queue.name for queue in house.policy.intake.queues]
+    if not names:
+        raise PolicyError("intake.queues is empty", hint="name a queue that events come from")
+    if wanted is not None and wanted not in names:
+        raise PolicyError(f"intake.queues has no {wanted}", hint="one of: " + ", ".join(names))
+    chosen = [queue for queue in house.queues if wanted in (None, queue.settings.name)]
+    return [queue.consumer(house.desk, stop) for queue in chosen]
+
+
+def _stopping() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _app(house: House) -> IntakeApp:

@@ -50,12 +50,16 @@ class Link:
 
 
 class KombuBroker:
-    """A `Broker`. Raises QueueUnavailable, QueueRefused: a client's own words hold addresses, and are dropped."""
+    """A `Broker`; `name` is the policy's for the queue.
 
-    def __init__(self, *, link: Link, queue: str, prefetch: int) -> None:
+    Raises QueueUnavailable, QueueRefused: a client's own words hold addresses, and are dropped.
+    """
+
+    def __init__(self, *, name: str, link: Link, queue: str, prefetch: int) -> None:
         from kombu.connection import Connection
 
         logging.getLogger("kombu").setLevel(logging.CRITICAL)
+        self._name = name
         self._link = link
         self._queue = queue
         self._prefetch = prefetch
@@ -107,7 +111,8 @@ class KombuBroker:
             yield
         except self._link.failures as error:
             if self._link.is_refusal(error):
-                hint = "check its name, the credentials, and what they may do"
-                raise QueueRefused(f"the broker refuses ({type(error).__name__})", hint=hint) from None
-            hint = "check that it runs and can be reached from here"
-            raise QueueUnavailable(f"the broker does not answer ({type(error).__name__})", hint=hint) from None
+                hint = "check the queue's name at its broker, the credentials, and what they may do"
+                raise QueueRefused(f"the queue {self._name} is refused ({type(error).__name__})", hint=hint) from None
+            hint = "check that its broker runs and can be reached from here"
+            said = f"the queue {self._name} does not answer ({type(error).__name__})"
+            raise QueueUnavailable(said, hint=hint) from None

@@ -58,6 +58,7 @@ from sottovoce.wiring.intake import compose_desk, compose_door
 from sottovoce.wiring.key_providers import open_provider
 from sottovoce.wiring.keys import KeyCustodian, open_keystore
 from sottovoce.wiring.ledger import cadence, compose_ledger, tell_unsigned
+from sottovoce.wiring.queues import QueueAt, compose_queues
 from sottovoce.wiring.rooms import compose_disguiser, compose_packer, compose_redactor, decode_media, whisper
 from sottovoce.wiring.sources import close_sources, compose_sources
 from sottovoce.wiring.uploads import Uploads
@@ -298,6 +299,10 @@ class House:
     @cached_property
     def door(self) -> Door:
         return compose_door(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
+
+    @cached_property
+    def queues(self) -> tuple[QueueAt, ...]:
+        return compose_queues(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
 
     @cached_property
     def compliance(self) -> ComplianceRooms:

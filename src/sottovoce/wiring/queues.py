@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from sottovoce.errors import PolicyError
 from sottovoce.intake.door import Door
 from sottovoce.intake.messages import BrokerTrusted
 from sottovoce.intake.protocol import Verifier
-from sottovoce.intake.queue_consumer import Broker
+from sottovoce.intake.queue_consumer import Accepting, Broker, QueueConsumer, Stop
 from sottovoce.policy.model import Policy
 from sottovoce.policy.queues import AmqpQueue, KafkaQueue, Queue, RedisQueue, ServiceBusQueue, SqsQueue
 from sottovoce.settings import resolve_secret
@@ -40,6 +41,12 @@ class QueueAt:
     settings: Queue
     door: Door
     open: Callable[[], Broker] = field(repr=False)
+
+    def consumer(self, desk: Accepting, stop: Stop) -> QueueConsumer:
+        chance = random.SystemRandom().random
+        return QueueConsumer(
+            name=self.settings.name, open_broker=self.open, door=self.door, desk=desk, stop=stop, random=chance
+        )
 
 
 def compose_queues(
@@ -74,7 +81,8 @@ def open_queue(queue: Queue, *, root: Path) -> Broker:
     try:
         from sottovoce.intake.kombu_broker import KombuBroker
 
-        return KombuBroker(link=_link(queue, root), queue=queue.queue, prefetch=queue.prefetch)
+        link = _link(queue, root)
+        return KombuBroker(name=queue.name, link=link, queue=queue.queue, prefetch=queue.prefetch)
     except ImportError as missing:
         needed = {"sqs": "kombu[sqs]", "redis": "kombu[redis]", "kafka": "confluent-kafka"}
         package = needed.get(queue.kind, "azure-servicebus azure-identity") if queue.kind != "amqp" else "kombu"
