@@ -42,7 +42,8 @@ def main() -> None:
         stop=threading.Event(),
         random=random.random,
     )
-    print("reading", flush=True)
+    sys.stdout.write("reading\n")
+    sys.stdout.flush()
     consumer.run(once=len(sys.argv) > 3)
 
 

@@ -1,6 +1,6 @@
 """A list in Redis, taken so that a crash loses nothing: kombu pops first and notes what it holds afterwards.
 
-Here one script does both: it gives back what others held too long, pops, and notes the message with its time, by the
+Here one script does both: it gives back what others held too long, pops, and notes each message with its time, by the
 server's clock. Producers push to the left (`LPUSH`), as kombu's do, whose lists for priorities are read too. Redis
 knows no dead letters: a refused message is moved to a list that the policy names, or dropped.
 """
@@ -16,6 +16,8 @@ from redis import exceptions
 
 from sottovoce.intake.messages import Parcel
 
+MOST_BYTES: Final = 16 << 20
+"""Of one take, but for its last message."""
 FAILURES: Final = (exceptions.RedisError, OSError)
 
 _TAKE: Final = """
@@ -26,15 +28,19 @@ for _, tag in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1],
   redis.call('HDEL', KEYS[1], tag)
   redis.call('ZREM', KEYS[2], tag)
 end
+local items, size = {}, 0
 for i = 3, #KEYS do
-  local item = redis.call('RPOP', KEYS[i])
-  if item then
-    redis.call('HSET', KEYS[1], ARGV[2], item)
-    redis.call('ZADD', KEYS[2], now, ARGV[2])
-    return item
+  while #items < #ARGV - 2 and size < tonumber(ARGV[2]) do
+    local item = redis.call('RPOP', KEYS[i])
+    if not item then break end
+    local tag = ARGV[#items + 3]
+    redis.call('HSET', KEYS[1], tag, item)
+    redis.call('ZADD', KEYS[2], now, tag)
+    items[#items + 1] = item
+    size = size + #item
   end
 end
-return false
+return items
 """
 _SETTLE: Final = """
 for i = 2, #ARGV do
@@ -70,14 +76,10 @@ class RedisChannel(kombu_redis.Channel):
 
     def receive(self, queue: str, most: int) -> Sequence[Parcel]:
         keys = [*_held(queue), *(self._q_for_pri(queue, priority) for priority in self.priority_steps)]
-        found: list[Parcel] = []
-        while len(found) < most:
-            tag = uuid.uuid4().hex
-            item = self._take(keys=keys, args=[self.visibility_timeout, tag])
-            if item is None:
-                break
-            self._held[tag] = None
-            found.append(Parcel(body=item, tag=tag))
+        tags = [uuid.uuid4().hex for _ in range(most)]
+        items = self._take(keys=keys, args=[self.visibility_timeout, MOST_BYTES, *tags])
+        found = [Parcel(body=item, tag=tag) for item, tag in zip(items, tags, strict=False)]
+        self._held.update(dict.fromkeys(parcel.tag for parcel in found))
         return found
 
     def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,21 +76,26 @@ def rabbitmq_feed(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     name = f"q{secrets.token_hex(4)}"
     monkeypatch.setenv("BROKER", f"amqp://guest:guest@127.0.0.1:{server.port}/")
     settings = AmqpQueue(kind="amqp", url="env:BROKER", **common(name))
-    with amqp.Connection(f"127.0.0.1:{server.port}") as connection:
-        channel = connection.channel()
-        channel.confirm_select()
-        letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{name}.dead"}
-        channel.queue_declare(f"{name}.dead", durable=True, auto_delete=False)
-        channel.queue_declare(name, durable=True, auto_delete=False, arguments=letters)
+    connection = amqp.Connection(f"127.0.0.1:{server.port}")
+    connection.connect()
+    channel = connection.channel()
+    channel.confirm_select()
+    letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{name}.dead"}
+    channel.queue_declare(f"{name}.dead", durable=True, auto_delete=False)
+    channel.queue_declare(name, durable=True, auto_delete=False, arguments=letters)
 
-        def send(body: bytes, headers: dict[str, Any] | None = None, **properties: Any) -> None:
-            message = amqp.Message(body, application_headers=headers or {}, delivery_mode=2, **properties)
-            channel.basic_publish_confirm(message, routing_key=name)
+    def send(body: bytes, headers: dict[str, Any] | None = None, **properties: Any) -> None:
+        message = amqp.Message(body, application_headers=headers or {}, delivery_mode=2, **properties)
+        channel.basic_publish_confirm(message, routing_key=name)
 
-        def dead() -> list[bytes]:
-            return [message.body for message in iter(lambda: channel.basic_get(f"{name}.dead", no_ack=True), None)]
+    def dead() -> list[bytes]:
+        return [message.body for message in iter(lambda: channel.basic_get(f"{name}.dead", no_ack=True), None)]
 
+    try:
         yield Feed(open=opening(settings, tmp_path), send=send, dead=dead, settings=settings)
+    finally:
+        with suppress(amqp.AMQPError, OSError):
+            connection.close()
 
 
 @contextmanager
