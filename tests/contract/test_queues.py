@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from sottovoce.errors import QueueRefused, QueueUnavailable
 from sottovoce.intake.messages import Parcel
 from sottovoce.intake.queue_consumer import Broker
-from sottovoce.testing.brokers import free_port
+from sottovoce.testing.brokers import Server, free_port
 from sottovoce.testing.queue_feeds import Feed, kafka_feed, memory_feed, rabbitmq_feed, redis_feed, sqs_feed
 from sottovoce.wiring.queues import open_queue
 
+DOCS = Path(__file__).parents[2] / "docs"
 SLOW = pytest.mark.slow
 BROKERS = ("memory", "redis", "sqs", pytest.param("kafka", marks=SLOW), pytest.param("rabbitmq", marks=SLOW))
 
@@ -152,7 +156,7 @@ def test_wrong_credentials_are_refused(feed: Feed, tmp_path: Path, monkeypatch: 
     """The broker's answer is told by its code, without the address or the user."""
     if feed.settings is None or feed.settings.kind not in ("redis", "amqp"):
         pytest.skip("no credentials are checked here")
-    port = open_port(feed)
+    port = urlsplit(os.environ["BROKER"]).port
     scheme = feed.settings.kind
     monkeypatch.setenv("BROKER", f"{scheme}://mallory:wr0ng@127.0.0.1:{port}/")
     with pytest.raises(QueueRefused) as refusal:
@@ -175,7 +179,24 @@ def test_a_broker_that_is_away_is_unavailable(feed: Feed, tmp_path: Path, monkey
     assert str(port) not in str(away.value)
 
 
-def open_port(feed: Feed) -> int:
-    import os
+def test_the_rights_that_the_docs_name_are_enough(
+    redis_broker: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis, by its own access control: a user with those alone takes, settles and buries."""
+    import redis
 
-    return int(os.environ["BROKER"].rsplit(":", 1)[1].split("/")[0])
+    rights = re.search(r"and `(\+ping[^`]*)`", (DOCS / "compliance.md").read_text())
+    assert rights is not None
+    with redis_feed(redis_broker, tmp_path, monkeypatch) as feed, redis.Redis(port=redis_broker.port) as client:
+        name = feed.settings.queue
+        client.execute_command("ACL", "SETUSER", name, "on", ">pw", f"~{name}*", *rights[1].split())
+        monkeypatch.setenv("BROKER", f"redis://{name}:pw@127.0.0.1:{redis_broker.port}/0")
+        for body in (b"1", b"2", b"3"):
+            feed.send(body)
+        with closing(feed.open()) as broker:
+            one, two, _ = taken(broker, 3)
+            broker.done([one])
+            broker.refuse([two])
+        assert client.lrange(name, 0, -1) == [b"3"]
+        assert list(feed.dead()) == [b"2"]
+        client.execute_command("ACL", "DELUSER", name)

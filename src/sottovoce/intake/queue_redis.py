@@ -83,18 +83,18 @@ class RedisChannel(kombu_redis.Channel):
         return found
 
     def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:
-        self._end(queue, [parcel.tag for parcel in parcels], "nowhere", "")
+        self._end(queue, [parcel.tag for parcel in parcels])
 
     def bury(self, queue: str, parcels: Sequence[Parcel]) -> None:
         grave = self.connection.client.transport_options["dead_letter"]
-        self._end(queue, [parcel.tag for parcel in parcels], "left" if grave else "nowhere", grave or "")
+        self._end(queue, [parcel.tag for parcel in parcels], "left" if grave else "nowhere", grave)
 
     def give_back(self, queue: str) -> None:
         self._end(queue, list(self._held), "right", queue)
 
-    def _end(self, queue: str, tags: list[str], side: str, place: str) -> None:
+    def _end(self, queue: str, tags: list[str], side: str = "nowhere", place: str | None = None) -> None:
         if tags:
-            self._settle(keys=[*_held(queue), place], args=[side, *tags])
+            self._settle(keys=[*_held(queue), *([place] if place else [])], args=[side, *tags])
         for tag in tags:
             self._held.pop(tag, None)
 
