@@ -1,4 +1,4 @@
-"""What every test may ask for: shared speech and vectors, and a throw-away PostgreSQL."""
+"""What every test may ask for: shared speech and vectors, and throw-away servers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sottovoce.testing.brokers import rabbitmq_broker, redis_broker
 from sottovoce.testing.kms_softhsm import hsm_token, softhsm
 from sottovoce.testing.postgres import postgres, postgres_server
 
-__all__ = ["hsm_token", "postgres", "postgres_server", "softhsm"]
+__all__ = ["hsm_token", "postgres", "postgres_server", "rabbitmq_broker", "redis_broker", "softhsm"]
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables would then be cut to it
 

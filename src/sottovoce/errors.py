@@ -59,7 +59,9 @@
     ├── IntakeError              events that come in
     │   ├── SignatureRefused     nobody we know signed it, or it was changed, or it is old
     │   ├── EventRefused         it is too large, not valid JSON, or not an event we understand
-    │   └── IntakeBusy           more than can be written down now: send it again (retryable)
+    │   ├── IntakeBusy           more than can be written down now: send it again (retryable)
+    │   └── QueueUnavailable     a message broker does not answer, or went away (retryable)
+    │       └── QueueRefused     it answered and said no: credentials, permissions, or no such queue
     ├── ComplianceError          judging calls, and what follows
     │   ├── VerdictRefused       an engine's answer is not a verdict on what was asked
     │   ├── VerdictPending       an external engine was asked and has not answered yet (retryable)
@@ -376,6 +378,16 @@ class EventRefused(IntakeError):
 class IntakeBusy(IntakeError):
     code = "E_INTAKE_BUSY"
     retryable = True
+
+
+class QueueUnavailable(IntakeError):
+    code = "E_QUEUE_UNAVAILABLE"
+    retryable = True
+
+
+class QueueRefused(QueueUnavailable):
+    code = "E_QUEUE_REFUSED"
+    retryable = False
 
 
 class ComplianceError(SottovoceError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ import typer
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
+from sottovoce.cli.stopping import stopping
 from sottovoce.compliance.verdict import Found
 from sottovoce.errors import SottovoceError
 
@@ -46,7 +46,7 @@ def run(
     """Judge what is due and do what follows, until interrupted. Start `sottovoce intake serve` beside it."""
     house = house_at(workspace, actor="compliance")
     with house.signing():
-        drive(house, workers=workers, once=once, stop=_stopping())
+        drive(house, workers=workers, once=once, stop=stopping())
     house.ledger.checkpoint()
     _waiting_told(house, as_json=as_json)
 
@@ -251,13 +251,6 @@ def _waiting_told(house: House, *, as_json: bool) -> None:
         return
     for name, counts in told.items():
         facts(name, {state: str(count) for state, count in sorted(counts.items())} or {"none": "0"})
-
-
-def _stopping() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _shown(row: VerdictRow) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """`sottovoce doctor`: is everything in order, and how is it mended if not?
 
 Each check does the real thing once: it opens the ring, loads the models, writes and deletes a canary
-object, reads the ledger through, asks each source for its token. A check that is refused says what to do.
+object, reads the ledger through, asks each source for its token, opens each queue. A check that is
+refused says what to do.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Finding:
 
 
 def doctor(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
-    """Check policy, keys, database, ledger, storage, models, disk, clock and sources. Exit code 1 if any fails."""
+    """Check policy, keys, database, ledger, storage, models, disk, clock, sources, queues. Exit code 1 if any fails."""
     house = house_at(workspace)
     found = _ask_all(house, quiet=as_json)
     if as_json:
@@ -222,6 +223,15 @@ def _sources(house: House) -> str:
     return ", ".join(told) or "none configured"
 
 
+def _queues(house: House) -> str:
+    """Each is opened and left as it is: no message is taken."""
+    if not house.policy.intake.queues:
+        return "none configured"
+    for queue in house.queues:
+        queue.open().close()
+    return ", ".join(f"{queue.settings.name} ({queue.settings.kind})" for queue in house.queues)
+
+
 CHECKS: dict[str, Callable[[House], str]] = {
     POLICY: _policy,
     "key files": _files,
@@ -234,4 +244,5 @@ CHECKS: dict[str, Callable[[House], str]] = {
     "disk": _disk,
     "models": _models,
     "sources": _sources,
+    "queues": _queues,
 }

@@ -1,15 +1,19 @@
-"""`sottovoce intake`: events about recordings, taken in over HTTP and kept exactly once."""
+"""`sottovoce intake`: events about recordings, taken in over HTTP or from queues, and kept exactly once."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say
+from sottovoce.cli.stopping import stopping
+from sottovoce.errors import PolicyError
 
 if TYPE_CHECKING:
+    from sottovoce.intake.queue_consumer import QueueConsumer
     from sottovoce.service.intake import IntakeApp
     from sottovoce.service.verdicts import EngineApp
     from sottovoce.wiring.house import House
@@ -36,6 +40,26 @@ def serve(
     uvicorn.run(app, host=settings.host, port=at, log_level="warning", access_log=False, server_header=False)
 
 
+@app.command("consume")
+def consume(
+    workspace: InWorkspace = HERE,
+    *,
+    queue: Annotated[str | None, typer.Option(help="Only this queue of the policy's.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the queues are empty.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take events from the policy's queues until interrupted; the batch in hand is finished first."""
+    from sottovoce.service.queues import consume_all
+
+    stop = stopping()
+    consumers = _consumers(house_at(workspace, actor="intake"), stop, queue)
+    if not (once or as_json):
+        say(f"Taking events from {', '.join(one.name for one in consumers)}; Ctrl-C ends it.")
+    consume_all(consumers, stop=stop, once=once)
+    told = {one.name: dict(sorted(one.tally.items())) for one in consumers}
+    answer(told) if as_json else facts("Events taken from queues", told)
+
+
 @app.command("status")
 def status(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Say how many jobs wait, are ready, handed on, done or dead."""
@@ -54,6 +78,17 @@ def replay(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         answer({"replayed": brought})
     else:
         say(f"{brought} dead letters are due again.")
+
+
+def _consumers(house: House, stop: threading.Event, wanted: str | None) -> list[QueueConsumer]:
+    """Raises PolicyError where there is no queue, or none of that name."""
+    names = [queue.name for queue in house.policy.intake.queues]
+    if not names:
+        raise PolicyError("intake.queues is empty", hint="name a queue that events come from")
+    if wanted is not None and wanted not in names:
+        raise PolicyError(f"intake.queues has no {wanted}", hint="one of: " + ", ".join(names))
+    chosen = [queue for queue in house.queues if wanted in (None, queue.settings.name)]
+    return [queue.consumer(house.desk, stop) for queue in chosen]
 
 
 def _app(house: House) -> IntakeApp | EngineApp:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import signal
-import threading
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ import typer
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, say
+from sottovoce.cli.stopping import stopping
 
 if TYPE_CHECKING:
     from sottovoce.pipeline.protocol import Task
@@ -36,9 +35,7 @@ def worker(
     """Take recordings from a line's queue, one at a time. `run` and `compliance run` start their own."""
     name = node or platform.node().split(".")[0] or "node"
     house = house_at(workspace, actor=f"worker.{slot}")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopping()
     task, queue = _task(house, line)
     if as_json:
         answer({"node": name, "slot": slot, "line": line.value})

@@ -24,6 +24,7 @@ from sottovoce.policy.analytics import Analytics
 from sottovoce.policy.engine import ComplianceEngine
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
+from sottovoce.policy.queues import Queue
 from sottovoce.policy.sources import BucketSource as BucketSource
 from sottovoce.policy.sources import FolderSource as FolderSource
 from sottovoce.policy.sources import GenesysSource as GenesysSource
@@ -267,7 +268,7 @@ class Sender(Strict):
 
 
 class Intake(Strict):
-    """Where events about recordings come in; closed until a sender is named."""
+    """Where events about recordings come in; closed until a sender or a queue is named."""
 
     source: str | None = None
     """The source that events are about, by its name in `sources`."""
@@ -275,6 +276,7 @@ class Intake(Strict):
     port: Annotated[int, Field(ge=1, le=65535)] = 8780
     tolerance_seconds: Annotated[int, Field(ge=30, le=900)] = 300
     senders: tuple[Sender, ...] = ()
+    queues: tuple[Queue, ...] = ()
 
 
 class Compliance(Strict):

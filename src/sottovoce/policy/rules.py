@@ -16,6 +16,7 @@ from sottovoce.policy.engine import troubles
 from sottovoce.policy.flaw import Flaw as Flaw
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
 from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
+from sottovoce.policy.queue_rules import queue_flaws
 
 _LARGEST_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""
@@ -336,4 +337,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _engine,
     _amazon,
     agreement_flaws,
+    queue_flaws,
 )

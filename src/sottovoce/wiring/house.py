@@ -63,6 +63,7 @@ from sottovoce.wiring.intake import compose_desk, compose_door, compose_outbox
 from sottovoce.wiring.key_providers import open_provider
 from sottovoce.wiring.keys import KeyCustodian, open_keystore
 from sottovoce.wiring.ledger import cadence, compose_ledger, tell_unsigned
+from sottovoce.wiring.queues import QueueAt, compose_queues
 from sottovoce.wiring.rooms import (
     compose_disguiser,
     compose_packer,
@@ -336,6 +337,10 @@ class House:
     @cached_property
     def door(self) -> Door:
         return compose_door(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
+
+    @cached_property
+    def queues(self) -> tuple[QueueAt, ...]:
+        return compose_queues(self.policy, root=self.workspace.root, tokenizer=self.tokenizer, clock=self.clock)
 
     @cached_property
     def compliance(self) -> ComplianceRooms:

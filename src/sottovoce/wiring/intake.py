@@ -58,33 +58,40 @@ def compose_outbox(engine: Engine, *, clock: Callable[[], datetime]) -> Outbox:
 
 def compose_door(policy: Policy, *, root: Path, tokenizer: Tokenizer, clock: Callable[[], datetime]) -> Door:
     """Raises PolicyError where the intake has no sender or names no source, WorkspaceError without its secrets."""
-    intake = policy.intake
-    if intake.source is None or intake.source not in policy.sources:
-        raise PolicyError("intake.source names no source", hint="one of: " + ", ".join(policy.sources))
+    intake, source = policy.intake, source_of(policy)
     if not intake.senders:
         raise PolicyError("intake.senders is empty", hint="name who may send events, and how they sign")
     tolerance = timedelta(seconds=intake.tolerance_seconds)
     return Door(
-        verifiers=[_verifier(sender, root=root, tolerance=tolerance) for sender in intake.senders],
-        pseudonyms=SourcePseudonyms(tokenizer=tokenizer, source=intake.source),
-        source=intake.source,
+        verifiers=[compose_verifier(sender, root=root, tolerance=tolerance) for sender in intake.senders],
+        pseudonyms=SourcePseudonyms(tokenizer=tokenizer, source=source),
+        source=source,
         clock=clock,
     )
 
 
-def _holder(token: Confidential[str], known: list[Confidential[str]], name: str) -> str | None:
-    """The sender whose token it is; every comparison takes the same time."""
-    given = token.reveal().encode()
-    return name if sum(hmac.compare_digest(given, secret.reveal().encode()) for secret in known) else None
+def source_of(policy: Policy) -> str:
+    """The source that events are about. Raises PolicyError."""
+    source = policy.intake.source
+    if source is None or source not in policy.sources:
+        raise PolicyError("intake.source names no source", hint="one of: " + ", ".join(policy.sources))
+    return source
 
 
-def _verifier(sender: Sender, *, root: Path, tolerance: timedelta) -> Verifier:
+def compose_verifier(sender: Sender, *, root: Path, tolerance: timedelta) -> Verifier:
+    """What holds a sender to its scheme. Raises PolicyError where its secrets do not fit, WorkspaceError without."""
     secrets = [resolve_secret(reference, base=root) for reference in sender.secrets]
     try:
         return _of_scheme(sender, secrets, tolerance)
     except ValueError:
         hint = "a whsec_ secret has 24 to 64 bytes in base64, a bearer token 32 characters, others 16 bytes"
         raise PolicyError(f"the secrets of the sender {sender.name} do not fit its scheme", hint=hint) from None
+
+
+def _holder(token: Confidential[str], known: list[Confidential[str]], name: str) -> str | None:
+    """The sender whose token it is; every comparison takes the same time."""
+    given = token.reveal().encode()
+    return name if sum(hmac.compare_digest(given, secret.reveal().encode()) for secret in known) else None
 
 
 def _of_scheme(sender: Sender, secrets: list[Confidential[str]], tolerance: timedelta) -> Verifier:
