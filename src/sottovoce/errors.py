@@ -38,6 +38,7 @@
     ├── SourceError              where recordings come from
     │   ├── SourceRefused        credentials or permissions are not enough
     │   ├── SourceUnavailable    the source does not answer, or asks to wait (retryable)
+    │   ├── BulkFailed           a job of the source's own for many at once came to nothing
     │   ├── MediaNotReady        still transcoding or uploading (retryable)
     │   ├── MediaReplaced        not the recording any more that was admitted
     │   └── MediaGone            archived, deleted or never there
@@ -262,6 +263,11 @@ class SourceRefused(SourceError):
 
 class SourceUnavailable(SourceError):
     code = "E_SOURCE_UNAVAILABLE"
+    retryable = True
+
+
+class BulkFailed(SourceError):
+    code = "E_BULK_FAILED"
     retryable = True
 
 

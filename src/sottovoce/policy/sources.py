@@ -24,6 +24,8 @@ class GenesysSource(Strict):
     media_hosts: tuple[str, ...] = ()
     """Hosts (with port where not 443) signed media may come from, beside the region's own."""
     requests_per_minute: Annotated[int, Field(ge=1, le=3000)] = 300
+    bulk: Literal["auto", "never"] = "auto"
+    """Whether weeks of many conversations are read by asynchronous jobs."""
 
 
 class FolderSource(Strict):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import assert_never
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.consent import LawfulBasis
+from sottovoce.domain.recording import Participant
 from sottovoce.errors import PolicyError
 from sottovoce.policy.model import BucketSource as BucketPolicy
 from sottovoce.policy.model import FolderSource as FolderPolicy
@@ -20,6 +22,7 @@ from sottovoce.settings import resolve_secret
 from sottovoce.sources.bucket import BucketSource
 from sottovoce.sources.folder import FolderSource
 from sottovoce.sources.genesys.budget import Leases, SharedBudget
+from sottovoce.sources.genesys.bulk import WORTH
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource
@@ -146,7 +149,18 @@ def _genesys(
         sensitive=frozenset(policy.exclusions.queue_categories),
         since=_midnight(settings.since),
         until=_midnight(settings.until),
+        bulk_from=WORTH if settings.bulk == "auto" else None,
+        language_matters=lambda participants: language_matters(policy, participants),
     )
+
+
+def language_matters(policy: Policy, participants: Sequence[Participant]) -> bool:
+    """Whether the language may decide about a call: not where its participants never spoke of consent."""
+    consent, wanted = policy.consent.consent_attribute, policy.selection
+    spoken_of = any(consent in party.attributes for party in participants)
+    weighed = "language" in {*wanted.stratify_by, *(share.dimension for share in wanted.minimum_shares)}
+    open_ = policy.lawful_basis.basis is not LawfulBasis.CONSENT or spoken_of
+    return open_ and (weighed or "*" not in policy.exclusions.languages_allowed)
 
 
 def _shared(

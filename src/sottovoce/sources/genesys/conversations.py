@@ -47,6 +47,14 @@ class Conversation:
     participants: tuple[Participant, ...]
 
 
+def told_in_bulk(summary: Json, *, attributes: frozenset[str]) -> Conversation | None:
+    """One conversation as a job told it; None for one that the query listed: that never gives attributes."""
+    conversation_id, seen = text(summary, "conversationId"), objects(field(summary, "participants"))
+    if conversation_id is None or not any(isinstance(field(p, "attributes"), dict) for p in seen):
+        return None
+    return combine(conversation_id, summary, {"participants": list(seen)}, attributes=attributes)
+
+
 def read_conversation(client: GenesysClient, summary: Json, *, attributes: frozenset[str]) -> Conversation | None:
     """The whole of one conversation. None where the summary has no id. Raises SourceError."""
     conversation_id = text(summary, "conversationId")

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.domain.recording import RecordingMetadata, RecordingRef
+from sottovoce.domain.recording import Participant, RecordingMetadata, RecordingRef
 from sottovoce.domain.sound import Media, Role
 from sottovoce.errors import MediaGone, MediaNotReady, SourceError, SourceUnavailable
+from sottovoce.sources.genesys.bulk import DetailsJobs
 from sottovoce.sources.genesys.client import GenesysClient
-from sottovoce.sources.genesys.conversations import Conversation, Queue, queue_names, read_conversation
+from sottovoce.sources.genesys.conversations import (
+    Conversation,
+    Queue,
+    queue_names,
+    read_conversation,
+    told_in_bulk,
+)
 from sottovoce.sources.genesys.holds import with_holds
 from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
+from sottovoce.sources.genesys.parse import Json
 from sottovoce.sources.genesys.permissions import token_permissions
 from sottovoce.sources.genesys.query import voice_conversations
 from sottovoce.sources.genesys.recordings import Recording, await_media, is_settled, list_recordings
@@ -51,6 +59,8 @@ class GenesysSource:
         until: datetime | None = None,
         accent_attribute: str = "accentRegion",
         max_bytes: int = MAX_BYTES,
+        bulk_from: int | None = None,
+        language_matters: Callable[[Sequence[Participant]], bool] = lambda _participants: True,
     ) -> None:
         self.name = name
         self._client = client
@@ -63,6 +73,8 @@ class GenesysSource:
         self._until = until
         self._accent = accent_attribute
         self._media = MediaFetcher(http=client.media, hosts=client.hosts, timing=client.timing, max_bytes=max_bytes)
+        self._bulk_from = bulk_from
+        self._language_matters = language_matters
         self._permissions: tuple[str, ...] | None = None
 
     def close(self) -> None:
@@ -78,13 +90,24 @@ class GenesysSource:
         since, until = self._since or now - ATTRIBUTES_LIVE, self._until or now
         self._permissions = token_permissions(self._client)
         names = queue_names(self._client)
-        for summary, held in with_holds(self._client, voice_conversations(self._client, since, until)):
-            conversation = read_conversation(self._client, summary, attributes=self._attributes)
+        bulk = None if self._bulk_from is None else DetailsJobs(client=self._client, worth=self._bulk_from)
+        listed = voice_conversations(self._client, since, until, bulk=bulk)
+        for summary, held in with_holds(self._client, listed):
+            conversation = self._conversation(summary, names)
             if conversation is None or conversation.ended_at is None:
                 continue
             settled = is_settled(conversation.ended_at, now)
             for leg in list_recordings(self._client, conversation.id, settled=settled):
                 yield self._metadata(conversation, leg, names, held=held)
+
+    def _conversation(self, summary: Json, names: Mapping[str, str]) -> Conversation | None:
+        """As a job told it, if that is all we need to know; else as the conversation itself says."""
+        told = told_in_bulk(summary, attributes=self._attributes)
+        if told is None or any(queue.id not in names for queue in told.queues):
+            return read_conversation(self._client, summary, attributes=self._attributes)
+        if told.language is None and self._language_matters(told.participants):
+            return read_conversation(self._client, summary, attributes=self._attributes)
+        return told
 
     def fetch(self, ref: RecordingRef, metadata: RecordingMetadata) -> Media:
         """The sound, one mono file a channel or one file. Raises SourceError or MediaError."""
