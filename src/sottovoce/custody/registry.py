@@ -172,6 +172,17 @@ class Registry(Heartbeats):
             latest = {row.recording: row.admitted for row in rows}
         return tuple(key for key, admitted in latest.items() if admitted)
 
+    def waiting(self, line: str, source: str, *, limit: int) -> tuple[Confidential[str], ...]:
+        """Locators of a source's recordings that were admitted and have no outcome yet, oldest decision first."""
+        ended = and_(outcomes.c.line == decisions.c.line, outcomes.c.recording == decisions.c.recording)
+        joined = decisions.join(recordings).outerjoin(outcomes, ended)
+        open_ = (decisions.c.line == line, decisions.c.admitted.is_(True), outcomes.c.line.is_(None))
+        mine = (recordings.c.source == source, recordings.c.locator.is_not(None), recordings.c.erasing_ms.is_(None))
+        wanted = select(recordings.c.locator).select_from(joined).where(*open_, *mine)
+        with reading(self._engine) as connection:
+            found = connection.execute(wanted.order_by(decisions.c.decided_ms, decisions.c.recording).limit(limit))
+            return tuple(Confidential(locator) for locator in dict.fromkeys(found.scalars()))
+
     def conclude(
         self,
         line: str,

@@ -26,6 +26,8 @@ class GenesysSource(Strict):
     requests_per_minute: Annotated[int, Field(ge=1, le=3000)] = 300
     bulk: Literal["auto", "never"] = "auto"
     """Whether weeks of many conversations are read by asynchronous jobs."""
+    download: Literal["single", "batch"] = "single"
+    """`batch` asks for many at once, in their own codec; two channels then count as both voices each."""
 
 
 class FolderSource(Strict):
