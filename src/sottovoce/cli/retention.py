@@ -60,6 +60,7 @@ def sweep(workspace: InWorkspace = HERE, *, by: By = None, as_json: AsJson = Fal
     """Destroy what is due. Again is safe. Exit code 1 when something could not be reached."""
     house = house_at(workspace)
     report = house.custody.sweeper.sweep(by=by or house.actor)
+    house.custody.sources.pursue(by=by or house.actor)
     house.ledger.checkpoint()
     house.custody.tell_quietly()
     shown = {

@@ -110,6 +110,8 @@ class Action(StrEnum):
     UPLOAD_REFUSED = "upload.refused"
     UPLOAD_DISPOSED = "upload.disposed"
     CONTRIBUTOR_WITHDRAWN = "contributor.withdrawn"
+    ERASURE_AT_SOURCE = "erasure.at_source"
+    RETENTION_AT_SOURCE = "retention.at_source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from sottovoce.custody.artefacts import rules_of
+from sottovoce.custody.at_source import SourceErasures
 from sottovoce.custody.certified import CertifiedErasure, certified_erasures
 from sottovoce.custody.deliveries import Deliveries
 from sottovoce.custody.destruction import Destroyer
@@ -31,6 +32,7 @@ from sottovoce.settings import resolve_secret
 from sottovoce.storage.protocol import ObjectStore
 from sottovoce.storage.stores import keep
 from sottovoce.vault.key_tables import RecordingKeyState
+from sottovoce.wiring.at_source import GenesysAsker, client_of, ways_of
 
 if TYPE_CHECKING:
     from sottovoce.wiring.house import House
@@ -86,6 +88,19 @@ class Custody:
                 notify=timedelta(days=self._policy.erasure.notify_days),
                 decide=timedelta(days=self._policy.erasure.retrain_days),
             ),
+            sources=self.sources,
+        )
+
+    @cached_property
+    def sources(self) -> SourceErasures:
+        """What sources are to let go of."""
+        house = self._house
+        return SourceErasures(
+            engine=self._engine,
+            ledger=house.ledger,
+            clock=house.clock,
+            ways=ways_of(self._policy),
+            askers=lambda name: GenesysAsker(client=client_of(house, name)),
         )
 
     @cached_property

@@ -19,6 +19,8 @@ from sottovoce.sources.genesys.paths import CONVERSATION, QUEUES, fill
 PERMISSION = "conversation:communication:view"
 _CUSTOMERS = frozenset({"customer", "external"})
 _AGENTS = frozenset({"agent", "user"})
+_THEIRS = {"inbound": "ani", "outbound": "dnis"}
+"""Where the customer's number stands, by direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,20 @@ def combine(conversation_id: str, summary: Json, detail: object, *, attributes: 
         mos=number(summary, "mediaStatsMinConversationMos"),
         participants=tuple(_participant(p, attributes) for p in parties),
     )
+
+
+def contact_of(detail: object) -> tuple[str | None, str | None]:
+    """The customer of a conversation as the platform names them: an external contact, and a number without scheme.
+
+    On a call we made, `ani` is ours and `dnis` theirs; where nobody says who called, there is no number.
+    """
+    ours = [p for p in objects(field(detail, "participants")) if text(p, "purpose") in _CUSTOMERS]
+    number = _first(text(p, _THEIRS.get(_direction(p), "")) for p in ours)
+    return _first(text(p, "externalContactId") for p in ours), number.removeprefix("tel:") if number else None
+
+
+def _direction(party: Json) -> str:
+    return _first(text(call, "direction") for call in objects(field(party, "calls"))) or ""
 
 
 def queue_names(client: GenesysClient) -> dict[str, str]:

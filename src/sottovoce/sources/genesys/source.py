@@ -83,6 +83,11 @@ class GenesysSource:
     def close(self) -> None:
         self._client.close()
 
+    @property
+    def client(self) -> GenesysClient:
+        """For those who ask the same organisation for something else, within the same budget."""
+        return self._client
+
     def writer(self) -> GenesysWriter:
         """Writes back over the same client, and so within the same budget."""
         return GenesysWriter(client=self._client)
