@@ -18,6 +18,7 @@ from sqlalchemy import Engine, and_, delete, select
 from sottovoce.custody import versions
 from sottovoce.custody.heartbeats import Heartbeats
 from sottovoce.custody.metadata import to_details, to_metadata
+from sottovoce.custody.protections import protected_by_us
 from sottovoce.custody.records import (
     AT_SOURCE,
     decision_of,
@@ -68,7 +69,8 @@ class Registry(Heartbeats):
     def remember(self, ref: RecordingRef, metadata: RecordingMetadata) -> bool:
         """Keeps or renews what is known of a recording, minimised; True when it was not known before.
 
-        A legal hold the source states is kept even if it no longer states it. Raises RecordingErased.
+        A legal hold the source states is kept even if it no longer states it; one that we placed there is ours
+        already. Raises RecordingErased.
         """
         row = {
             "key": ref.key,
@@ -84,7 +86,7 @@ class Registry(Heartbeats):
         with writing(self._engine) as connection:
             known = find_recording(connection, ref.key)
             insert_or_update(connection, recordings, row, keep=("first_seen_ms", "legal_hold"))
-            if metadata.legal_hold:
+            if metadata.legal_hold and not protected_by_us(connection, ref.source, metadata.conversation_id):
                 hold_recording(connection, ref.key, self._now(), matter=AT_SOURCE, why="STATED", by=ref.source)
         return known is None
 

@@ -151,6 +151,7 @@ source_sweeps = Table(
     Column("before_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
     Column("counts", JSON, nullable=False),
+    Column("code", String(64)),
     Column("swept_by", String(128), nullable=False),
     Column("started_ms", BigInteger, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),

@@ -1,8 +1,9 @@
-"""What a source answers when it is asked to let go of a recording that is erased here (SPEC 12.4)."""
+"""What a source answers when it is asked to let go of what is erased here, or of what is too old (SPEC 12)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -29,3 +30,26 @@ class SourceAnswer:
     state: SourceState
     code: str | None = None
     reference: str | None = None
+
+
+class JobState(StrEnum):
+    """A source's own job of deleting, as Genesys Cloud names it: it is prepared, then has to be executed."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    PROCESSING = "PROCESSING"
+    FULFILLED = "FULFILLED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+    @property
+    def over(self) -> bool:
+        return self in (JobState.FULFILLED, JobState.CANCELLED, JobState.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLook:
+    """How far a job is; `counts` of recordings by what became of them."""
+
+    state: JobState
+    counts: Mapping[str, int] = field(default_factory=dict)

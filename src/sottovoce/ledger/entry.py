@@ -112,6 +112,8 @@ class Action(StrEnum):
     CONTRIBUTOR_WITHDRAWN = "contributor.withdrawn"
     ERASURE_AT_SOURCE = "erasure.at_source"
     RETENTION_AT_SOURCE = "retention.at_source"
+    RECORDING_PROTECTED = "recording.protected"
+    RECORDING_UNPROTECTED = "recording.unprotected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,29 @@ class MemorySource:
         self._answers()
         self.looked.append(reference)
         return SourceAnswer(state=SourceState.DONE, reference=reference)
+
+    def _answers(self) -> None:
+        if self.silent:
+            raise SourceUnavailable("the source does not answer")
+
+
+@dataclass
+class MemoryGuard:
+    """A source that protects conversations; `unknown` ones it cannot, and `silent` it does not answer."""
+
+    kept: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    silent: bool = False
+
+    def protected(self, conversations: Sequence[str]) -> set[str]:
+        self._answers()
+        return self.kept & set(conversations)
+
+    def protect(self, conversations: Sequence[str], *, lift: bool = False) -> set[str]:
+        self._answers()
+        change = self.kept.difference_update if lift else self.kept.update
+        change(set(conversations) - self.unknown)
+        return self.unknown & set(conversations)
 
     def _answers(self) -> None:
         if self.silent:

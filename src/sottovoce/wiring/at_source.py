@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sottovoce.domain.at_source import SourceAnswer, Way
+from sottovoce.domain.at_source import JobLook, SourceAnswer, Way
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import SourceError
 from sottovoce.policy.model import GenesysSource as GenesysPolicy
@@ -14,6 +15,7 @@ from sottovoce.policy.model import Policy
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.deletion import GenesysEraser
 from sottovoce.sources.genesys.holds import BATCH, protect, protected
+from sottovoce.sources.genesys.keeping import GenesysKeeper
 from sottovoce.sources.genesys.source import GenesysSource, located
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ def protecting(policy: Policy) -> frozenset[str]:
     return frozenset(name for name, one in named.items() if one.protect_at_source)
 
 
+def source_days(policy: Policy) -> Mapping[str, int]:
+    """By source, how many days it may keep recordings itself."""
+    named = {name: one for name, one in policy.sources.items() if isinstance(one, GenesysPolicy)}
+    return {name: one.source_days for name, one in named.items() if one.source_days is not None}
+
+
 def client_of(house: House, source: str) -> GenesysClient:
     """The client of one of the house's sources. Raises SourceError where that source cannot be asked."""
     found = house.sources.get(source)
@@ -42,7 +50,7 @@ def client_of(house: House, source: str) -> GenesysClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenesysAsker:
-    """Custody's `Asker` and `Guard` over one Genesys client."""
+    """Custody's `Asker` and `Keeper` over one Genesys client."""
 
     client: GenesysClient
 
@@ -65,6 +73,21 @@ class GenesysAsker:
     def protect(self, conversations: Sequence[str], *, lift: bool = False) -> frozenset[str]:
         """Protects, or lifts it; those that were not changed."""
         return frozenset(i for some in _hundreds(conversations) for i in protect(self.client, some, lift=lift))
+
+    def kept_too_long(self, days: int) -> int:
+        return GenesysKeeper(client=self.client).kept_too_long(days)
+
+    def submit(self, before: datetime) -> str:
+        return GenesysKeeper(client=self.client).submit(before)
+
+    def look_at(self, job: str) -> JobLook:
+        return GenesysKeeper(client=self.client).look(job)
+
+    def execute(self, job: str) -> None:
+        GenesysKeeper(client=self.client).execute(job)
+
+    def cancel(self, job: str) -> None:
+        GenesysKeeper(client=self.client).cancel(job)
 
 
 def _hundreds(ids: Sequence[str]) -> list[list[str]]:

@@ -199,7 +199,7 @@ def test_whatever_a_source_fails_with_the_erasure_is_whole(
     """A client without rights is refused; a secret that is not there now may be there tomorrow."""
 
     class Failing:
-        def ask(self, locator: Any, way: Way) -> Any:  # noqa: ARG002
+        def ask(self, locator: Any, way: Way) -> Any:
             raise failure
 
     eraser, sources = made(Way.RECORDINGS, Failing())

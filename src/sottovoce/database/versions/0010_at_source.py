@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("before_ms", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("counts", sa.JSON, nullable=False),
+        sa.Column("code", sa.String(64)),
         sa.Column("swept_by", sa.String(128), nullable=False),
         sa.Column("started_ms", sa.BigInteger, nullable=False),
         sa.Column("changed_ms", sa.BigInteger, nullable=False),

@@ -165,12 +165,12 @@ def test_a_request_that_failed_is_said(tmp_path: Path, status: Any, state: Sourc
 )
 def test_what_the_client_lacks_is_named(tmp_path: Path, lacking: str) -> None:
     """A refusal says which permission would mend it."""
-    with eraser(tmp_path, ONE, permissions=ALL_PERMISSIONS - {lacking}) as (_, asks, _):
-        with pytest.raises(SourceRefused) as refused:
-            if lacking.startswith("gdpr"):
-                asks.request_deletion(ONE["id"])
-            else:
-                asks.delete_recording(ONE["id"], ONE["recording_id"])
+    opened = eraser(tmp_path, ONE, permissions=ALL_PERMISSIONS - {lacking})
+    with opened as (_, asks, _), pytest.raises(SourceRefused) as refused:
+        if lacking.startswith("gdpr"):
+            asks.request_deletion(ONE["id"])
+        else:
+            asks.delete_recording(ONE["id"], ONE["recording_id"])
     assert lacking in refused.value.hint
 
 
