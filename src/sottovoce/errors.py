@@ -41,7 +41,8 @@
     │   ├── BulkFailed           a job of the source's own for many at once came to nothing
     │   ├── MediaNotReady        still transcoding or uploading (retryable)
     │   ├── MediaReplaced        not the recording any more that was admitted
-    │   └── MediaGone            archived, deleted or never there
+    │   └── MediaGone            deleted or never there
+    │       └── MediaArchived    in the source's archive: it has to be restored first
     ├── EngineError              durable execution
     ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
     │   └── EngineUnavailable    its database does not answer (retryable)
@@ -278,6 +279,10 @@ class MediaNotReady(SourceError):
 
 class MediaGone(SourceError):
     code = "E_MEDIA_GONE"
+
+
+class MediaArchived(MediaGone):
+    code = "E_MEDIA_ARCHIVED"
 
 
 class MediaReplaced(SourceError):

@@ -192,6 +192,17 @@ def _sources(policy: Policy) -> Iterator[Flaw]:
             )
 
 
+def _archived(policy: Policy) -> Iterator[Flaw]:
+    taken = {state.casefold() for state in policy.exclusions.file_states}
+    for name, source in policy.sources.items():
+        if isinstance(source, GenesysSource) and source.restore_archived and "archived" not in taken:
+            yield Flaw(
+                path=("sources", name, "restore_archived"),
+                message="archived recordings are restored, and none is admitted",
+                hint="add ARCHIVED to `exclusions.file_states`, with RESTORED and RESTORING, or leave it out here",
+            )
+
+
 _PLACES = ("file:", "s3://", "gs://", "az://")
 
 
@@ -370,6 +381,7 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _splits,
     _minimum_shares,
     _sources,
+    _archived,
     _places,
     _inboxes,
     _storage,

@@ -169,6 +169,7 @@ def _genesys(
         bulk_from=WORTH if settings.bulk == "auto" else None,
         language_matters=lambda participants: language_matters(policy, participants),
         upcoming=upcoming if settings.download == "batch" else None,
+        restores=settings.restore_archived,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import MediaGone, MediaNotReady, SourceRefused
+from sottovoce.errors import MediaArchived, MediaGone, MediaNotReady, SourceRefused
 from sottovoce.sources.genesys.client import GenesysClient, expect_ok
 from sottovoce.sources.genesys.exchange import Answer, Send, Wait, backoff_s, persist
 from sottovoce.sources.genesys.parse import Json, field, moment, number, objects, text
@@ -25,7 +25,7 @@ SETTLING = timedelta(minutes=15)
 PATIENCE_S = 600.0
 LONGEST_POLL_S = 30.0
 SHORTEST_POLL_S = 0.2
-_GONE = frozenset({"ARCHIVED", "DELETED", "ERROR"})
+_GONE = frozenset({"DELETED", "ERROR"})
 
 Steps = Generator[Send | Wait, Answer, "Recording"]
 
@@ -88,7 +88,7 @@ def list_recordings(client: GenesysClient, conversation_id: str, *, settled: boo
 def await_media(
     conversation_id: str, recording_id: str, *, ended_at: datetime | None, form: str, now: Callable[[], datetime]
 ) -> Steps:
-    """Asks until the recording has media addresses. Raises MediaGone, MediaNotReady, SourceRefused."""
+    """Asks until the recording has media addresses. Raises MediaGone, MediaArchived, MediaNotReady, SourceRefused."""
     path = fill(RECORDING, conversationId=conversation_id, recordingId=recording_id)
     waited, attempt = 0.0, 0
     while True:
@@ -129,8 +129,8 @@ def _refuse_gone(recording: Recording, now: datetime) -> None:
     if recording.file_state == "RESTORING":
         raise MediaNotReady("a recording is being restored from the archive", hint="this takes hours")
     stub = not recording.media_uris and recording.archived_at is not None and recording.archived_at <= now
-    if stub:
-        raise MediaGone("a recording is in the archive", hint="restore it in Genesys Cloud first")
+    if stub or recording.file_state == "ARCHIVED":
+        raise MediaArchived("a recording is in the archive", hint="restore it there, or set `restore_archived`")
 
 
 def _pause(recording: Recording | None, attempt: int) -> float:

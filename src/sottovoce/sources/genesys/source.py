@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import Participant, RecordingMetadata, RecordingRef
 from sottovoce.domain.sound import Media, Role
-from sottovoce.errors import MediaGone, MediaNotReady, SourceError, SourceUnavailable
+from sottovoce.errors import MediaArchived, MediaGone, MediaNotReady, SourceError, SourceUnavailable
+from sottovoce.sources.genesys.archive import restore
 from sottovoce.sources.genesys.batch import BatchDownloads, Pair, Upcoming
 from sottovoce.sources.genesys.bulk import DetailsJobs
 from sottovoce.sources.genesys.client import GenesysClient
@@ -44,6 +45,10 @@ class GenesysSource:
     `customer_channel` is which of "0" and "1" is the customer's; `attributes` names the participant
     attributes that are kept; `since` and `until` bound the start of the conversations. A call that went
     through several queues is described by the first whose category is `sensitive`, else by its first.
+
+    Weeks of `bulk_from` conversations and more are told by a job; those are not asked again, unless their
+    language is not known and `language_matters` for what their participants said. With `upcoming`, which names
+    what will be fetched next, sound comes by batch download. What is archived is asked back if it `restores`.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class GenesysSource:
         bulk_from: int | None = None,
         upcoming: Upcoming | None = None,
         language_matters: Callable[[Sequence[Participant]], bool] = lambda _participants: True,
+        restores: bool = False,
     ) -> None:
         self.name = name
         self._client = client
@@ -76,6 +82,7 @@ class GenesysSource:
         self._accent = accent_attribute
         self._media = MediaFetcher(http=client.media, hosts=client.hosts, timing=client.timing, max_bytes=max_bytes)
         self._bulk_from = bulk_from
+        self._restores = restores
         self._batches = None if upcoming is None else BatchDownloads(client=client, upcoming=upcoming)
         self._language_matters = language_matters
         self._permissions: tuple[str, ...] | None = None
@@ -185,7 +192,13 @@ class GenesysSource:
     ) -> dict[str, Confidential[str]]:
         """Fresh signed addresses by channel key, held to the three shapes the platform uses."""
         steps = await_media(conversation_id, recording_id, ended_at=ended_at, form=FORMAT, now=self._client.timing.now)
-        uris = self._client.drive(steps).media_uris
+        try:
+            uris = self._client.drive(steps).media_uris
+        except MediaArchived:
+            if not self._restores:
+                raise
+            restore(self._client, conversation_id, recording_id)
+            raise MediaNotReady("a recording is being restored from the archive", hint="this takes hours") from None
         if set(uris) not in ({"S"}, {"0"}, {"0", "1"}):
             raise SourceError("a recording has channels that are not known", hint="known are 0, 1 and S")
         return uris

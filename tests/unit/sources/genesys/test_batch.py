@@ -155,7 +155,7 @@ def test_an_error_of_one_leaves_the_others(tmp_path: Path) -> None:
     """An archived recording is asked for singly, which says what it is; the others come from the batch."""
     entries = [call_entry(1), call_entry(2, file_state="ARCHIVED"), call_entry(3)]
     counted, got = fetched(tmp_path, entries)
-    assert sorted(type(each).__name__ for each in got) == ["Media", "Media", "MediaGone"]
+    assert sorted(type(each).__name__ for each in got) == ["Media", "Media", "MediaArchived"]
     assert counted.batches == 1
 
 
