@@ -199,7 +199,7 @@ def _archived(policy: Policy) -> Iterator[Flaw]:
             yield Flaw(
                 path=("sources", name, "restore_archived"),
                 message="archived recordings are restored, and none is admitted",
-                hint="add ARCHIVED to `exclusions.file_states`, with RESTORED and RESTORING, or leave it out here",
+                hint="add ARCHIVED and RESTORED to `exclusions.file_states`, or leave it out here",
             )
 
 

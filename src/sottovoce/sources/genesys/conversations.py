@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import Participant
@@ -17,6 +17,8 @@ from sottovoce.sources.genesys.parse import Json, field, moment, number, objects
 from sottovoce.sources.genesys.paths import CONVERSATION, QUEUES, fill
 
 PERMISSION = "conversation:communication:view"
+LONGEST = timedelta(days=2)
+"""No call lasts longer; one whose end is missing after it would otherwise never be read."""
 _CUSTOMERS = frozenset({"customer", "external"})
 _AGENTS = frozenset({"agent", "user"})
 _THEIRS = {"inbound": "ani", "outbound": "dnis"}
@@ -47,6 +49,10 @@ class Conversation:
     language: str | None
     mos: float | None
     participants: tuple[Participant, ...]
+
+    def goes_on(self, now: datetime) -> bool:
+        """Not ended, as far as anybody says; one that began days ago has ended, whoever forgot to say so."""
+        return self.ended_at is None and self.started_at is not None and now - self.started_at < LONGEST
 
 
 def told_in_bulk(summary: Json, *, attributes: frozenset[str]) -> Conversation | None:
@@ -108,13 +114,14 @@ def _direction(party: Json) -> str:
 def queue_names(client: GenesysClient) -> dict[str, str]:
     """Queue names by id, as far as the client may see them (`routing:queue:view`)."""
     names: dict[str, str] = {}
-    page = 1
-    while (answer := client.get(QUEUES, pageSize=100, pageNumber=page)).status == 200:
+    page, pages = 1, 1.0
+    while page <= pages and (answer := client.get(QUEUES, pageSize=100, pageNumber=page)).status == 200:
         entities = objects(field(answer.body, "entities"))
-        names.update({i: n for e in entities if (i := text(e, "id")) and (n := text(e, "name"))})
-        if page >= (number(answer.body, "pageCount") or 1) or not entities:
+        new = {i: n for e in entities if (i := text(e, "id")) and (n := text(e, "name"))}
+        if not new.keys() - names.keys():
             break
-        page += 1
+        names.update(new)
+        page, pages = page + 1, number(answer.body, "pageCount") or 1
     return names
 
 

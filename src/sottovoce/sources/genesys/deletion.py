@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sottovoce.domain.at_source import SourceAnswer, SourceState, Way
-from sottovoce.errors import SourceRefused
+from sottovoce.errors import SourceRefused, SourceUnavailable
 from sottovoce.sources.genesys.client import GenesysClient, expect_ok
 from sottovoce.sources.genesys.conversations import contact_of
 from sottovoce.sources.genesys.exchange import Send
@@ -92,9 +92,14 @@ class GenesysEraser:
         return SourceAnswer(state=SourceState.ASKED, reference=reference)
 
     def _recording(self, conversation_id: str, recording_id: str) -> Json | None:
-        """As the platform shows it; None when it is gone."""
+        """As the platform shows it; None when it is gone. A listing that is broken says nothing of what is gone."""
         answer = self.client.once(Send(method="GET", path=fill(RECORDING_METADATA, conversationId=conversation_id)))
-        legs = () if answer.status == 404 else objects(expect_ok(answer, permission="recording:recording:view"))
+        if answer.status == 404:
+            return None
+        body = expect_ok(answer, permission="recording:recording:view")
+        legs = objects(body)
+        if not isinstance(body, list) or len(body) != sum(text(leg, "id") is not None for leg in legs):
+            raise SourceUnavailable("Genesys Cloud does not list a conversation's recordings")
         here = (leg for leg in legs if text(leg, "id") == recording_id and text(leg, "fileState") != "DELETED")
         return next(here, None)
 

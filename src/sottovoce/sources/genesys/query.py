@@ -90,18 +90,24 @@ def _complete(client: GenesysClient, interval: Interval) -> Iterator[tuple[str, 
 
 
 def pages(interval: Interval) -> Steps:
-    """All pages of one interval by conversation id. Raises IncompleteError when the count does not agree."""
+    """All pages of one interval by conversation id, until one has nothing new.
+
+    Raises IncompleteError when the count does not agree, SourceUnavailable when there is none.
+    """
     found: dict[str, Json] = {}
     page, total = 1, 1
     while len(found) < total and page * PAGE_SIZE <= DEEPEST:
         answer = yield from persist(_query(interval, page))
         body = expect_ok(answer, permission=PERMISSION)
         listed = objects(field(body, "conversations"))
-        total = int(number(body, "totalHits") or 0)
+        counted = number(body, "totalHits")
+        if counted is None:
+            raise SourceUnavailable("Genesys Cloud does not say how many conversations there are")
+        total, before = int(counted), len(found)
         if total > DEEPEST:
             break
         found.update({i: c for c in listed if (i := text(c, "conversationId"))})
-        if not listed:
+        if len(found) == before:
             break
         page += 1
     if len(found) != total:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -34,9 +35,12 @@ from sottovoce.sources.protocol import LiveMedia, Tokenizer, agent_token, custom
 
 ATTRIBUTES_LIVE = timedelta(days=60)
 """Participant attributes, and with them consent, can be read this long (GENESYS.md 3)."""
+ON_THE_WAY = frozenset({"UPLOADING", "RESTORING"})
 FORMAT = "WAV"
 HEAD_BYTES = 4096
 """Enough of a file to count its channels."""
+
+_log = logging.getLogger(__name__)
 
 
 class GenesysSource:
@@ -100,20 +104,29 @@ class GenesysSource:
         return GenesysWriter(client=self._client)
 
     def discover(self) -> Iterator[RecordingMetadata]:
-        """Every leg of every ended voice conversation of the period. Raises SourceError."""
+        """Every leg of every ended voice conversation of the period. Raises SourceError.
+
+        Legs on their way into the platform or out of its archive are left for the next time, and counted in the log:
+        what is decided of a recording is not to hang on the minute in which it was looked at.
+        """
         now = self._client.timing.now()
         since, until = self._since or now - ATTRIBUTES_LIVE, self._until or now
         self._permissions = token_permissions(self._client)
-        names = queue_names(self._client)
+        names, on_the_way = queue_names(self._client), 0
         bulk = None if self._bulk_from is None else DetailsJobs(client=self._client, worth=self._bulk_from)
         listed = voice_conversations(self._client, since, until, bulk=bulk)
         for summary, held in with_holds(self._client, listed):
             conversation = self._conversation(summary, names)
-            if conversation is None or conversation.ended_at is None:
+            if conversation is None or conversation.goes_on(now):
                 continue
             settled = is_settled(conversation.ended_at, now)
             for leg in list_recordings(self._client, conversation.id, settled=settled):
+                if leg.file_state in ON_THE_WAY:
+                    on_the_way += 1
+                    continue
                 yield self._metadata(conversation, leg, names, held=held)
+        if on_the_way:
+            _log.warning("%d recordings are on their way: the next discovery finds them", on_the_way)
 
     def _conversation(self, summary: Json, names: Mapping[str, str]) -> Conversation | None:
         """As a job told it, if that is all we need to know; else as the conversation itself says."""
@@ -179,7 +192,7 @@ class GenesysSource:
     def _described(self, conversation_id: str, recording_id: str) -> RecordingMetadata:
         now = self._client.timing.now()
         call = read_conversation(self._client, {"conversationId": conversation_id}, attributes=self._attributes)
-        if call is None or call.ended_at is None:
+        if call is None or call.goes_on(now):
             raise MediaNotReady("a conversation still goes on", hint="it is tried again later")
         legs = list_recordings(self._client, conversation_id, settled=is_settled(call.ended_at, now))
         leg = next((leg for leg in legs if leg.id == recording_id), None)

@@ -207,6 +207,33 @@ def test_a_restoration_that_cannot_be_is_said(left: dict[str, Any]) -> None:
         restore(client, "c", "r")
 
 
+@pytest.mark.parametrize("state", ["UPLOADING", "RESTORING"])
+def test_a_recording_on_its_way_is_left_for_the_next_time(
+    tmp_path: Path, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is neither taken nor decided upon; that there is one is said, without whose."""
+    entries = [call_entry(1), call_entry(2, file_state=state)]
+    with running(tmp_path, entries) as (sandbox, source, _):
+        assert only(source).conversation_id == entries[0]["id"]
+        assert "1 recordings are on their way" in caplog.text
+        calls = sandbox.catalog.calls
+        calls[entries[1]["id"]] = calls[entries[1]["id"]].model_copy(update={"file_state": "AVAILABLE"})
+        assert len(list(source.discover())) == 2
+
+
+def test_a_call_whose_end_nobody_told_is_read_all_the_same(tmp_path: Path) -> None:
+    """Only a call that began within two days can still go on."""
+    began = {"started_at": "2026-10-05T10:00:00Z", "duration_s": 10.0**7}
+    with running(
+        tmp_path, [call_entry(1, **began), call_entry(2, **began | {"started_at": "2026-10-31T10:00:00Z"})]
+    ) as (
+        _,
+        source,
+        _clock,
+    ):
+        assert only(source).conversation_id == call_entry(1)["id"]
+
+
 def test_missing_permissions_are_named(tmp_path: Path) -> None:
     """A client that may not see recordings is told what it needs."""
     lacking = ALL_PERMISSIONS - {"recording:recording:view"}
