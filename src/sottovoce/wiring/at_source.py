@@ -68,11 +68,11 @@ class GenesysAsker:
 
     def protected(self, conversations: Sequence[str]) -> frozenset[str]:
         """Those that are protected, asked for a hundred at a time."""
-        return frozenset(i for some in _hundreds(conversations) for i in protected(self.client, some))
+        return frozenset(i for some in _hundreds(conversations) for i in protected(self.client.once, some))
 
     def protect(self, conversations: Sequence[str], *, lift: bool = False) -> frozenset[str]:
         """Protects, or lifts it; those that were not changed."""
-        return frozenset(i for some in _hundreds(conversations) for i in protect(self.client, some, lift=lift))
+        return frozenset(i for some in _hundreds(conversations) for i in protect(self.client.once, some, lift=lift))
 
     def kept_too_long(self, days: int) -> int:
         return GenesysKeeper(client=self.client).kept_too_long(days)

@@ -62,7 +62,7 @@ class GenesysEraser:
         found = self._recording(conversation_id, recording_id)
         if found is None:
             return GONE
-        if conversation_id in protected(self.client, [conversation_id]):
+        if conversation_id in protected(self.client.once, [conversation_id]):
             return PROTECTED
         due, now = moment(found, "deleteDate"), self.client.timing.now()
         if due is None or due > now + DELAY:
@@ -71,7 +71,7 @@ class GenesysEraser:
 
     def request_deletion(self, conversation_id: str) -> SourceAnswer:
         """Files a GDPR_DELETE about the conversation's customer, or finds the one that is open."""
-        if conversation_id in protected(self.client, [conversation_id]):
+        if conversation_id in protected(self.client.once, [conversation_id]):
             return PROTECTED
         subject = self._subject(conversation_id)
         if isinstance(subject, SourceAnswer):

@@ -186,10 +186,10 @@ def test_nobody_waits_for_it(tmp_path: Path, faults: Faults) -> None:
 def test_protection_is_applied_and_lifted(tmp_path: Path) -> None:
     """A hundred at a time; what the platform does not know comes back."""
     with eraser(tmp_path, ONE) as (_, asks, _):
-        assert protect(asks.client, [ONE["id"], "unknown"]) == {"unknown"}
-        assert protected(asks.client, [ONE["id"]]) == {ONE["id"]}
-        assert protect(asks.client, [ONE["id"]], lift=True) == set()
-        assert protected(asks.client, [ONE["id"]]) == set()
+        assert protect(asks.client.once, [ONE["id"], "unknown"]) == {"unknown"}
+        assert protected(asks.client.once, [ONE["id"]]) == {ONE["id"]}
+        assert protect(asks.client.once, [ONE["id"]], lift=True) == set()
+        assert protected(asks.client.once, [ONE["id"]]) == set()
 
 
 def test_a_protection_that_is_not_told_is_not_taken_for_none(tmp_path: Path) -> None:
