@@ -10,6 +10,7 @@ import pytest
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.sandbox.serve import Sandbox
+from sottovoce.sandbox.store import ALL_PERMISSIONS
 from sottovoce.testing.calls import call_entry, write_calls
 from sottovoce.testing.house import PASSPHRASE, quick_house
 from sottovoce.wiring.workspace import build_workspace
@@ -34,12 +35,13 @@ IDS = [call_entry(number)["id"] for number in (1, 2)]
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[tuple[Path, Sandbox]]:
-    """A workspace that has looked at two calls of a sandbox."""
+def cloud(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Path, Sandbox]]:
+    """A workspace that has looked at two calls of a sandbox; its client lacks what the test says."""
+    permissions = ALL_PERMISSIONS - getattr(request, "param", frozenset())
     now = datetime.now(UTC)
     began = (now - timedelta(days=20)).strftime("%Y-%m-%dT10:00:00Z")
     calls = write_calls(tmp_path / "calls", [call_entry(number, started_at=began) for number in (1, 2)])
-    with Sandbox(calls, rate_limit=10**6) as sandbox:
+    with Sandbox(calls, rate_limit=10**6, permissions=permissions) as sandbox:
         root = tmp_path / "w"
         root.mkdir()
         for name, value in {"passphrase": PASSPHRASE, "id": sandbox.client_id, "secret": sandbox.client_secret}.items():
@@ -96,18 +98,40 @@ def test_what_is_kept_too_long_is_counted_and_deleted_when_asked(program, cloud)
     assert "cloud" in program("retention", "source", "-w", root).out
 
 
-def test_doctor_lists_what_the_role_needs(program, cloud, monkeypatch):
-    """The least for what the policy uses; what is lacking fails the check and is named."""
+@pytest.fixture
+def asked_doctor(program, cloud, monkeypatch):
+    """What doctor says of permissions, and its exit code."""
     from sottovoce.cli import doctor
 
     for check in [name for name in doctor.CHECKS if name not in ("policy", "permissions")]:
         monkeypatch.delitem(doctor.CHECKS, check)
-    root, sandbox = cloud
-    (said,) = [each for each in program("doctor", "-w", root, "--json").json if each["check"] == "permissions"]
-    assert said["ok"]
+    said = program("doctor", "-w", cloud[0], "--json")
+    return said.code, said.json[-1]
+
+
+def test_doctor_lists_what_the_role_needs(asked_doctor):
+    """The least for what the policy uses, and nothing that it does not."""
+    code, said = asked_doctor
+    assert (code, said["check"], said["ok"]) == (0, "permissions", True)
     assert "recording:deletionProtection:apply" in said["says"]
     assert "gdpr" not in said["says"]
-    object.__setattr__(sandbox.store.settings, "permissions", frozenset({"recording:recording:view"}))
-    lacking = program("doctor", "-w", root, "--json")
-    assert lacking.code == 1
-    assert "recording:job:add" in lacking.json[-1]["mend"]
+
+
+LACKING = frozenset({"recording:job:add", "routing:queue:view"})
+
+
+@pytest.mark.parametrize("cloud", [LACKING], indirect=True)
+def test_doctor_names_what_the_role_lacks(asked_doctor):
+    """What can be done without is no failure."""
+    code, said = asked_doctor
+    assert (code, said["ok"]) == (1, False)
+    assert "recording:job:add" in said["mend"]
+    assert "routing:queue:view" not in said["mend"]
+
+
+@pytest.mark.parametrize("cloud", [frozenset({"routing:queue:view"})], indirect=True)
+def test_doctor_says_what_is_missed(asked_doctor):
+    """A right that can be done without is told, with what that costs."""
+    code, said = asked_doctor
+    assert code == 0
+    assert "without routing:queue:view" in said["says"]

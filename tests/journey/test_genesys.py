@@ -175,6 +175,16 @@ def test_what_the_platform_keeps_too_long_is_found_and_deleted(tmp_path: Path, d
         assert sweeps.kept_too_long() == {"cloud": 0}
 
 
+def test_a_week_of_many_conversations_is_told_by_one_job(tmp_path: Path, days: Days) -> None:
+    """Two hundred are read with little more than one request each, for their recordings; attributes come in bulk."""
+    count = 205
+    with calling(tmp_path, entries_of(days, count), days) as (house, sandbox):
+        seen = house.surveyor().look()
+        assert (seen.seen, len(seen.report.taken)) == (count, count)
+        assert len(sandbox.store.memory.jobs) == 1
+        assert sum(token.count for token in sandbox.store.memory.tokens.values()) < 1.3 * count
+
+
 def test_recordings_are_sealed_from_batches(tmp_path: Path, days: Days) -> None:
     """The worker asks once for what waits on the line; every channel counts as both voices."""
     entries = entries_of(days, 3, duration_s=SECONDS)
