@@ -169,6 +169,7 @@ def _minimum_shares(policy: Policy) -> Iterator[Flaw]:
 
 
 def _sources(policy: Policy) -> Iterator[Flaw]:
+    taken = {state.casefold() for state in policy.exclusions.file_states}
     if not policy.sources:
         yield Flaw(
             path=("sources",),
@@ -190,12 +191,7 @@ def _sources(policy: Policy) -> Iterator[Flaw]:
                 message="`since` must be before `until`",
                 hint="`until` is the first day that is not read",
             )
-
-
-def _archived(policy: Policy) -> Iterator[Flaw]:
-    taken = {state.casefold() for state in policy.exclusions.file_states}
-    for name, source in policy.sources.items():
-        if isinstance(source, GenesysSource) and source.restore_archived and "archived" not in taken:
+        if source.restore_archived and "archived" not in taken:
             yield Flaw(
                 path=("sources", name, "restore_archived"),
                 message="archived recordings are restored, and none is admitted",
@@ -381,7 +377,6 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _splits,
     _minimum_shares,
     _sources,
-    _archived,
     _places,
     _inboxes,
     _storage,
