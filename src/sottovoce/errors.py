@@ -40,9 +40,11 @@
     ├── SourceError              where recordings come from
     │   ├── SourceRefused        credentials or permissions are not enough
     │   ├── SourceUnavailable    the source does not answer, or asks to wait (retryable)
+    │   ├── BulkFailed           a job of the source's own for many at once came to nothing
     │   ├── MediaNotReady        still transcoding or uploading (retryable)
     │   ├── MediaReplaced        not the recording any more that was admitted
-    │   └── MediaGone            archived, deleted or never there
+    │   └── MediaGone            deleted or never there
+    │       └── MediaArchived    in the source's archive: it has to be restored first
     ├── EngineError              durable execution
     │   └── EngineUnavailable    its database does not answer (retryable)
     ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
@@ -282,6 +284,11 @@ class SourceUnavailable(SourceError):
     retryable = True
 
 
+class BulkFailed(SourceError):
+    code = "E_BULK_FAILED"
+    retryable = True
+
+
 class MediaNotReady(SourceError):
     code = "E_MEDIA_NOT_READY"
     retryable = True
@@ -289,6 +296,10 @@ class MediaNotReady(SourceError):
 
 class MediaGone(SourceError):
     code = "E_MEDIA_GONE"
+
+
+class MediaArchived(MediaGone):
+    code = "E_MEDIA_ARCHIVED"
 
 
 class MediaReplaced(SourceError):

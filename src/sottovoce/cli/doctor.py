@@ -22,12 +22,14 @@ from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, say, table
 from sottovoce.domain.outcome import OutcomeStatus, Withheld
 from sottovoce.domain.sound import Role, Sound
-from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, WorkspaceError
+from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, SourceRefused, WorkspaceError
 from sottovoce.kms.hygiene import harden_process, swap_in_use
 from sottovoce.ledger.verifier import Found
 from sottovoce.policy.key_services import AnyKeys, FileKeys
 from sottovoce.redact.rules import rules_for
+from sottovoce.sources.genesys.permissions import OPTIONAL
 from sottovoce.wiring.house import House
+from sottovoce.wiring.permissions import permissions_of
 
 MIN_FREE_BYTES = 1 << 30
 TOKEN_KEY = re.compile(rb"[0-9a-f]{64}\s*")
@@ -50,7 +52,10 @@ class Finding:
 
 
 def doctor(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
-    """Check policy, keys, database, ledger, storage, models, disk, clock, sources, queues. Exit code 1 if any fails."""
+    """Check policy, keys, database, ledger, storage, models, disk, clock, sources and what they permit, queues.
+
+    Exit code 1 if any fails.
+    """
     house = house_at(workspace)
     found = _ask_all(house, quiet=as_json)
     if as_json:
@@ -232,6 +237,19 @@ def _queues(house: House) -> str:
     return ", ".join(f"{queue.settings.name} ({queue.settings.kind})" for queue in house.queues)
 
 
+def _permissions(house: House) -> str:
+    """The least each client needs for what the policy uses, and what its token lacks of that."""
+    told = []
+    for each in permissions_of(house.policy, house.sources):
+        if each.missing:
+            hint = f"give the client's role {', '.join(each.missing)}, in every division that is read"
+            raise SourceRefused(f"{each.source}'s client may not do what the policy wants", hint=hint)
+        spared = "; ".join(f"without {one}: {OPTIONAL[one]}" for one in each.lacks or ())
+        said = "the platform does not say what it has" if each.lacks is None else spared or "and has all of it"
+        told.append(f"{each.source} needs {', '.join(each.needs)}; {said}")
+    return ". ".join(told) or "no source that has any"
+
+
 CHECKS: dict[str, Callable[[House], str]] = {
     POLICY: _policy,
     "key files": _files,
@@ -243,6 +261,7 @@ CHECKS: dict[str, Callable[[House], str]] = {
     "storage": _storage,
     "disk": _disk,
     "models": _models,
+    "permissions": _permissions,
     "sources": _sources,
     "queues": _queues,
 }

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from sottovoce.cli.at_source import owed_table, show_sources
 from sottovoce.cli.batch import write_whole
 from sottovoce.cli.follow_up import as_facts, told
 from sottovoce.cli.house import house_at
@@ -26,6 +27,7 @@ from sottovoce.sources.protocol import customer_token
 from sottovoce.wiring.house import House
 
 app = typer.Typer(help="Erase what was recorded of somebody, and follow it up.")
+app.command("sources")(show_sources)
 
 By = Annotated[
     str | None, typer.Option(help="Who asks: a pseudonymous id, such as dpo-1. By default whoever is signed in.")
@@ -64,7 +66,9 @@ def erase(
         _writable(certificate)
     house = house_at(workspace)
     subject = _subject(house, conversation, customer, contributor, recording)
-    _finish(house, house.eraser.erase(subject, requested_by=by or house.actor, why=why), certificate, as_json=as_json)
+    asked = by or house.actor
+    report = house.eraser.erase(subject, requested_by=asked, why=why, at_source=True)
+    _finish(house, report, certificate, by=asked, as_json=as_json)
 
 
 @app.command()
@@ -77,7 +81,8 @@ def resume(
 ) -> None:
     """Go on with erasures that were interrupted, or that a key service or store held up."""
     house = house_at(workspace)
-    _finish(house, house.eraser.resume(requested_by=by or house.actor), certificate, as_json=as_json)
+    asked = by or house.actor
+    _finish(house, house.eraser.resume(requested_by=asked), certificate, by=asked, as_json=as_json)
 
 
 @app.command()
@@ -200,14 +205,16 @@ def acknowledge(
     told([each for each in house.custody.notices.list() if each.id == notice], house.clock(), as_json=as_json)
 
 
-def _finish(house: House, report: ErasureReport, certificate: Path | None, *, as_json: bool) -> None:
-    """Signs the ledger, tells the collector, shows the report, writes certificate and proof."""
+def _finish(house: House, report: ErasureReport, certificate: Path | None, *, by: str, as_json: bool) -> None:
+    """Asks sources for what they still owe, signs the ledger, tells the collector, shows the report, writes proofs."""
+    owed = house.custody.sources.pursue(by=by)
     house.ledger.checkpoint()
     house.custody.tell_quietly()
     if as_json:
         answer(describe(report))
     else:
         _show(report, certificate)
+        owed_table(owed)
     if certificate is not None and report.certificate is not None and report.certified is not None:
         write_whole(certificate, report.certificate.encode())
         proof = certificate.with_name(f"{certificate.name}.tlog-proof")
@@ -272,6 +279,7 @@ def describe(report: ErasureReport) -> dict[str, object]:
         "recipients": [
             {"destination": r.destination, "deliveries": r.deliveries, "notice": r.notice} for r in report.recipients
         ],
+        "at_source": dict(report.at_source),
         "impacts": [{"node": i.node, "recordings": i.recordings, "due": i.due.isoformat()} for i in report.impacts],
         "unreached": [{"recording": u.recording, "node": u.node, "code": u.code} for u in report.unreached],
         "remains": list(report.remains),
@@ -323,6 +331,7 @@ def _show(report: ErasureReport, certificate: Path | None) -> None:
             "corpus versions touched": report.versions,
             "ledger entries": _numbers(report.ledger),
             "still elsewhere": remaining(report),
+            "at the source": ", ".join(f"{n} {state}" for state, n in report.at_source.items()) or "not asked",
             "certificate": certificate or "kept in the registry",
             "opening, for the subject alone": _opening(report) or "none",
         },

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from sottovoce.cli.at_source import show_kept
 from sottovoce.cli.batch import write_whole
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
@@ -24,6 +25,7 @@ from sottovoce.sources.protocol import customer_token
 from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="How long things are kept, and what keeps them.")
+app.command("source")(show_kept)
 
 By = Annotated[
     str | None, typer.Option(help="Who: a pseudonymous id, such as counsel-1. By default whoever is signed in.")
@@ -60,6 +62,9 @@ def sweep(workspace: InWorkspace = HERE, *, by: By = None, as_json: AsJson = Fal
     """Destroy what is due. Again is safe. Exit code 1 when something could not be reached."""
     house = house_at(workspace)
     report = house.custody.sweeper.sweep(by=by or house.actor)
+    house.custody.sources.pursue(by=by or house.actor)
+    house.custody.protections.settle(by=by or house.actor)
+    house.custody.source_sweeps.pursue(by=by or house.actor)
     house.ledger.checkpoint()
     house.custody.tell_quietly()
     shown = {
@@ -109,7 +114,7 @@ def hold(
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place a legal hold: nothing of it is destroyed, and its keys are frozen. Exit code 1 when a key was not."""
+    """Place a legal hold: nothing of it is destroyed, its keys are frozen. Exit code 1 when not all of it was done."""
     if sum(map(bool, (conversation, customer, recording))) != 1:
         raise typer.BadParameter("say what to hold: --conversation, --customer or --recording, one of them")
     house = house_at(workspace)
@@ -118,8 +123,9 @@ def hold(
     )
     house.ledger.checkpoint()
     shown = {"matter": matter, "recordings": list(placed.recordings), "newly": len(placed.fresh)}
-    _answer("Held", shown | {"keys_not_frozen": list(placed.unfrozen)}, as_json=as_json)
-    if placed.unfrozen:
+    shown |= {"keys_not_frozen": list(placed.unfrozen), "not_protected_at_source": list(placed.unprotected)}
+    _answer("Held", shown, as_json=as_json)
+    if placed.unfrozen or placed.unprotected:
         raise typer.Exit(1)
 
 
@@ -135,8 +141,9 @@ def release(matter: Matter, workspace: InWorkspace = HERE, *, by: By = None, as_
     house.ledger.checkpoint()
     shown = {"matter": matter, "recordings": len(lifted.recordings), "free": len(lifted.free)}
     shown |= {"erasures_put_off": len(lifted.deferred), "erased_now": erased}
-    _answer("Lifted", shown | {"keys_not_thawed": list(lifted.frozen)}, as_json=as_json)
-    if lifted.frozen or erased < len(lifted.deferred):
+    shown |= {"keys_not_thawed": list(lifted.frozen), "still_protected_at_source": list(lifted.protected)}
+    _answer("Lifted", shown, as_json=as_json)
+    if lifted.frozen or lifted.protected or erased < len(lifted.deferred):
         raise typer.Exit(1)
 
 

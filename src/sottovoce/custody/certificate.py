@@ -3,7 +3,8 @@
 A signed note: a header, one line of canonical JSON (RFC 8785), and the log key's signature. It names the
 subject by a salted commitment only. Whoever was handed the opening can show that it is theirs; from the
 certificate alone nobody can tell whose it is. It also says what was refused and since when, what could not
-be reached, who was given recordings and is told, and which runs and models saw them.
+be reached, how far sources are that were asked to let go, who was given recordings and is told, and which runs and
+models saw them.
 
 The ledger holds the certificate's SHA-256 (`erasure.certified`), so that a proof of that entry dates it.
 """
@@ -39,7 +40,8 @@ def certificate_content(
 ) -> dict[str, Any]:
     """The certificate: counts, codes and dates; the subject as a commitment; the ledger entries that say the same."""
     seen = [each.node for each in report.impacts]
-    return {
+    said = {"at_source": dict(report.at_source)} if report.at_source else {}
+    return said | {
         "v": 1,
         "id": report.id,
         "origin": origin,

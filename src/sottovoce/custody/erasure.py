@@ -20,6 +20,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, insert, select, update
 
+from sottovoce.custody.at_source import SourceErasures
 from sottovoce.custody.certificate import certificate_content, certificate_digest, sign_certificate
 from sottovoce.custody.deliveries import Recipient, owe_notices, recall
 from sottovoce.custody.destruction import Ciphertext, Destroyer, Shredder
@@ -103,6 +104,7 @@ class Eraser:
         freezer: Freezer | None = None,
         notes: ErasureList | None = None,
         deadlines: Deadlines | None = None,
+        sources: SourceErasures | None = None,
     ) -> None:
         self._engine = registry.engine
         self._ledger = ledger
@@ -114,18 +116,22 @@ class Eraser:
         self._freezer = freezer
         self._notes = notes
         self._deadlines = deadlines or Deadlines()
+        self._sources = sources
 
-    def erase(self, subject: Subject, *, requested_by: str, why: str) -> ErasureReport:
+    def erase(self, subject: Subject, *, requested_by: str, why: str, at_source: bool = False) -> ErasureReport:
         """Erases all that was recorded of the subject, or says what it could not. Asking again goes on from there.
 
-        `requested_by` is a pseudonymous id and `why` a code. Raises LedgerUnavailable when the ledger cannot
-        be written: then nothing was blanked.
+        `requested_by` is a pseudonymous id and `why` a code; with `at_source`, sources are asked too, where policy
+        wants it. Raises LedgerUnavailable when the ledger cannot be written: then nothing was blanked.
         """
         request = Request(id=self._ids(), at=self._clock(), subject=subject, requested_by=requested_by, why=why)
-        marked = self._mark(request)
+        marked = self._mark(request, at_source=at_source)
         if not marked.whole and not marked.refused:
             return ErasureReport(id=request.id, at=request.at)
-        report = self._blank(request, marked, self._destroy(request, marked))
+        failed = self._destroy(request, marked)
+        if self._sources is not None:
+            self._sources.pursue(by=requested_by, keys=marked.whole)
+        report = self._blank(request, marked, failed)
         return replace(report, remains=report.remains + self._copy(report), traces_gone=forget_deleted(self._engine))
 
     def unfinished(self) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ class Eraser:
             wanted = select(erasures.c.certificate).order_by(erasures.c.at_ms, erasures.c.id)
             return tuple(connection.execute(wanted).scalars())
 
-    def _mark(self, request: Request) -> _Marked:
+    def _mark(self, request: Request, *, at_source: bool) -> _Marked:
         """From here on the recordings are refused everywhere; held ones are kept, and that is ledgered."""
         with writing(self._engine) as connection:
             rows = rows_of(connection, request.subject)
@@ -159,6 +165,8 @@ class Eraser:
             )
             for each in refused:
                 _defer(connection, request, each.recording)
+            if at_source and self._sources is not None:
+                self._sources.owe(connection, request.id, request.subject, rows)
             entries = [request.entry(Action.ERASURE_REQUESTED, key) for key in fresh]
             self._ledger.append(connection, entries + [_refused(request, each) for each in refused])
             return _Marked(
@@ -228,6 +236,7 @@ class Eraser:
                     Recipient(destination=name, deliveries=n, notice=self._ids()) for name, n in recalled.items()
                 ),
                 impacts=self._impacts(request, gone),
+                at_source=self._sources.states(connection, marked.whole) if self._sources is not None else {},
                 ledger=seqs,
                 opening=commitment.opening,
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sottovoce.custody.deliveries import Recipient
 from sottovoce.custody.impact import Impact
+from sottovoce.domain.at_source import SourceState
 from sottovoce.domain.confidential import Confidential
 
 
@@ -32,6 +34,8 @@ class Unreached:
 class ErasureReport:
     """What an erasure did. Asked for again when all is done, it finds nothing and certifies nothing.
 
+    `at_source` counts what sources were asked to let go of, by how far that was then.
+
     `copies` are refused recordings of which the corpus copy went all the same. `recipients` were given
     recordings and are owed a notice; `impacts` are runs and models that saw them and wait for a decision.
     `certified` numbers the ledger entry that holds the certificate's digest. `opening` lets the subject show
@@ -51,6 +55,7 @@ class ErasureReport:
     versions: tuple[str, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     impacts: tuple[Impact, ...] = ()
+    at_source: Mapping[str, int] = field(default_factory=dict)
     ledger: tuple[int, ...] = ()
     certified: int | None = None
     traces_gone: bool = True
@@ -59,5 +64,6 @@ class ErasureReport:
 
     @property
     def complete(self) -> bool:
-        """True when nothing was refused and nothing was out of reach."""
-        return not self.refused and not self.unreached
+        """True when nothing was refused and nothing was out of reach; what a source was asked for is under way."""
+        stuck = {SourceState.PENDING, SourceState.REFUSED} & self.at_source.keys()
+        return not self.refused and not self.unreached and not stuck

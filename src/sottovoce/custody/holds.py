@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine, select
 
+from sottovoce.custody.protections import Protections
 from sottovoce.custody.records import hold_recording, release_recording
 from sottovoce.custody.rows import milliseconds, moment
 from sottovoce.custody.subject import Subject, rows_of
@@ -49,11 +50,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """What a request to hold came to. `unfrozen` are held recordings whose key could not be frozen: ask again."""
+    """What a request to hold came to. `unfrozen` are held recordings whose key could not be frozen: ask again.
+
+    `unprotected` are those that the source was to protect, and did not.
+    """
 
     recordings: tuple[str, ...]
     fresh: tuple[str, ...]
     unfrozen: tuple[str, ...]
+    unprotected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +70,27 @@ class Lifted:
     deferred: tuple[str, ...]
     frozen: tuple[str, ...]
     """Free recordings whose key could not be thawed yet: ask again."""
+    protected: tuple[str, ...] = ()
+    """Free recordings that their source still protects for us; the next sweep asks again."""
 
 
 class Holds:
     """Places and lifts holds. `matter` and `why` are codes, `by` a pseudonymous id."""
 
     def __init__(
-        self, *, engine: Engine, ledger: Ledger, clock: Callable[[], datetime], freezer: KeyFreezer | None = None
+        self,
+        *,
+        engine: Engine,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        freezer: KeyFreezer | None = None,
+        protections: Protections | None = None,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
         self._freezer = freezer
+        self._protections = protections
 
     def place(self, subject: Subject, *, matter: str, why: str, by: str) -> Placed:
         """Holds everything there is of the subject; recordings that are being erased are not held any more."""
@@ -88,7 +102,12 @@ class Holds:
             ]
             facts = {"matter": matter, "why": why}
             self._ledger.append(connection, [_entry(at, by, Action.RECORDING_HELD, key, facts) for key in fresh])
-        return Placed(recordings=tuple(keys), fresh=tuple(fresh), unfrozen=tuple(self._freeze(keys)))
+        return Placed(
+            recordings=tuple(keys),
+            fresh=tuple(fresh),
+            unfrozen=tuple(self._freeze(keys)),
+            unprotected=self._protections.apply(keys, by=by) if self._protections else (),
+        )
 
     def lift(self, matter: str, *, by: str) -> Lifted:
         """Ends a matter's holds. Raises CustodyError when the matter holds nothing."""
@@ -107,6 +126,7 @@ class Holds:
             free=tuple(free),
             deferred=self.deferred(free),
             frozen=tuple(self._thaw(free)),
+            protected=self._protections.settle(by=by) if self._protections else (),
         )
 
     def list(self, *, all_: bool = False) -> tuple[Hold, ...]:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, and_, delete, select
 from sottovoce.custody import versions
 from sottovoce.custody.heartbeats import Heartbeats
 from sottovoce.custody.metadata import to_details, to_metadata
+from sottovoce.custody.protections import protected_by_us
 from sottovoce.custody.records import (
     AT_SOURCE,
     decision_of,
@@ -68,7 +69,8 @@ class Registry(Heartbeats):
     def remember(self, ref: RecordingRef, metadata: RecordingMetadata) -> bool:
         """Keeps or renews what is known of a recording, minimised; True when it was not known before.
 
-        A legal hold the source states is kept even if it no longer states it. Raises RecordingErased.
+        A legal hold the source states is kept even if it no longer states it; one that we placed there is ours
+        already. Raises RecordingErased.
         """
         row = {
             "key": ref.key,
@@ -84,7 +86,7 @@ class Registry(Heartbeats):
         with writing(self._engine) as connection:
             known = find_recording(connection, ref.key)
             insert_or_update(connection, recordings, row, keep=("first_seen_ms", "legal_hold"))
-            if metadata.legal_hold:
+            if metadata.legal_hold and not protected_by_us(connection, ref.source, metadata.conversation_id):
                 hold_recording(connection, ref.key, self._now(), matter=AT_SOURCE, why="STATED", by=ref.source)
         return known is None
 
@@ -171,6 +173,17 @@ class Registry(Heartbeats):
             rows = connection.execute(wanted.order_by(decisions.c.decided_ms, decisions.c.recording))
             latest = {row.recording: row.admitted for row in rows}
         return tuple(key for key, admitted in latest.items() if admitted)
+
+    def waiting(self, line: str, source: str, *, limit: int) -> tuple[Confidential[str], ...]:
+        """Locators of a source's recordings that were admitted and have no outcome yet, oldest decision first."""
+        ended = and_(outcomes.c.line == decisions.c.line, outcomes.c.recording == decisions.c.recording)
+        joined = decisions.join(recordings).outerjoin(outcomes, ended)
+        open_ = (decisions.c.line == line, decisions.c.admitted.is_(True), outcomes.c.line.is_(None))
+        mine = (recordings.c.source == source, recordings.c.locator.is_not(None), recordings.c.erasing_ms.is_(None))
+        wanted = select(recordings.c.locator).select_from(joined).where(*open_, *mine)
+        with reading(self._engine) as connection:
+            found = connection.execute(wanted.order_by(decisions.c.decided_ms, decisions.c.recording).limit(limit))
+            return tuple(Confidential(locator) for locator in dict.fromkeys(found.scalars()))
 
     def conclude(
         self,

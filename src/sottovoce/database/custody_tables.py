@@ -1,12 +1,13 @@
 """Training runs, models, retention, deliveries and notices. Times are milliseconds since 1970, UTC.
 
-Nothing here names a person: recordings, erasures and receipts are opaque ids, everything else codes and counts.
+Nothing here names a person: recordings, erasures and receipts are opaque ids, everything else codes and counts; but
+for `source_erasures.locator`, for as long as a source has not let go.
 Which samples a run read stands in `lineage`, as edges from sample to run.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, PrimaryKeyConstraint, String, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from sottovoce.database.tables import metadata
 
@@ -115,6 +116,47 @@ sweeps = Table(
     Column("started_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger, nullable=False),
 )
+
+source_erasures = Table(
+    "source_erasures",
+    metadata,
+    Column("recording", ForeignKey("recordings.key"), primary_key=True),
+    Column("erasure", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("way", String(16), nullable=False),
+    Column("locator", Text),
+    Column("state", String(16), nullable=False, index=True),
+    Column("code", String(64)),
+    Column("reference", String(128)),
+    Column("attempts", Integer, nullable=False),
+    Column("owed_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+"""What a source is to let go of. `locator` is how it finds it, and is blanked once that is done."""
+
+source_protections = Table(
+    "source_protections",
+    metadata,
+    Column("recording", ForeignKey("recordings.key"), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("applied_ms", BigInteger, nullable=False),
+)
+"""Recordings whose conversation we protect at its source: what the source then states is our own hold."""
+
+source_sweeps = Table(
+    "source_sweeps",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("source", String(64), nullable=False, index=True),
+    Column("before_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("code", String(64)),
+    Column("swept_by", String(128), nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+"""Jobs of a source that delete what it keeps too long, under the source's own numbers."""
 
 event_cursors = Table(
     "event_cursors",

@@ -1,9 +1,9 @@
 """Every table of the registry, in one MetaData. Times are milliseconds since 1970, UTC.
 
 Conversation ids, customer tokens and locators are in `recordings`, and for as long as there is work to do in
-`intake_jobs` and `remediations` (compliance_tables.py); nowhere else. The mapping from a corpus id to a
-recording is in `corpus_identities` alone, so that a database role can be kept from it (SPEC 11.1). Ledger
-tables hold no personal data at all (SPEC 12.1).
+`intake_jobs`, `remediations` (compliance_tables.py) and `source_erasures` (custody_tables.py); nowhere else. The
+mapping from a corpus id to a recording is in `corpus_identities` alone, so that a database role can be kept from it
+(SPEC 11.1). Ledger tables hold no personal data at all (SPEC 12.1).
 """
 
 from __future__ import annotations

@@ -113,6 +113,10 @@ class Action(StrEnum):
     AGREEMENT_ADDED = "agreement.added"
     AGREEMENT_RENEWED = "agreement.renewed"
     AGREEMENT_WITHDRAWN = "agreement.withdrawn"
+    ERASURE_AT_SOURCE = "erasure.at_source"
+    RETENTION_AT_SOURCE = "retention.at_source"
+    RECORDING_PROTECTED = "recording.protected"
+    RECORDING_UNPROTECTED = "recording.unprotected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ them: evidence is codes and counts already.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.finding import Fill
@@ -124,6 +124,8 @@ def describe(policy: Policy) -> tuple[str, ...]:
 def _sentences(policy: Policy) -> Iterator[str]:
     for name, source in policy.sources.items():
         yield _source(name, source)
+        if isinstance(source, GenesysSource):
+            yield from _at_source(name, source)
     yield _basis(policy)
     if policy.lawful_basis.basis is LawfulBasis.CONSENT:
         yield _consent(policy)
@@ -149,6 +151,24 @@ def _source(name: str, source: Source) -> str:
         case _:
             assert_never(source)
     return f"Recordings come from {where}, called {name}; channel {source.customer_channel} is the customer's."
+
+
+_ERASING: Final = {
+    "recordings": "asks for the deletion of the recordings",
+    "gdpr_request": "files a GDPR request about a customer, and otherwise asks for the deletion of the recordings",
+}
+
+
+def _at_source(name: str, source: GenesysSource) -> Iterator[str]:
+    """What is done to the source itself, which by default is nothing."""
+    if source.erase_at_source != "none":
+        yield f"An erasure also {_ERASING[source.erase_at_source]} at {name}."
+    if source.protect_at_source:
+        yield f"A legal hold also protects the conversation from deletion at {name}."
+    if source.restore_archived:
+        yield f"Archived recordings of {name} are restored to be fetched."
+    if source.source_days is not None:
+        yield f"What {name} itself keeps longer than {source.source_days} days is deleted there when that is asked for."
 
 
 def _inbox(name: str, source: InboxSource) -> str:

@@ -110,6 +110,7 @@ def _minimum_shares(policy: Policy) -> Iterator[Flaw]:
 
 
 def _sources(policy: Policy) -> Iterator[Flaw]:
+    taken = {state.casefold() for state in policy.exclusions.file_states}
     if not policy.sources:
         yield Flaw(
             path=("sources",),
@@ -130,6 +131,12 @@ def _sources(policy: Policy) -> Iterator[Flaw]:
                 path=("sources", name, "until"),
                 message="`since` must be before `until`",
                 hint="`until` is the first day that is not read",
+            )
+        if source.restore_archived and "archived" not in taken:
+            yield Flaw(
+                path=("sources", name, "restore_archived"),
+                message="archived recordings are restored, and none is admitted",
+                hint="add ARCHIVED and RESTORED to `exclusions.file_states`, or leave it out here",
             )
 
 

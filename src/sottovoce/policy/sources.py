@@ -24,6 +24,18 @@ class GenesysSource(Strict):
     media_hosts: tuple[str, ...] = ()
     """Hosts (with port where not 443) signed media may come from, beside the region's own."""
     requests_per_minute: Annotated[int, Field(ge=1, le=3000)] = 300
+    bulk: Literal["auto", "never"] = "auto"
+    """Whether weeks of many conversations are read by asynchronous jobs."""
+    download: Literal["single", "batch"] = "single"
+    """`batch` asks for many at once, in their own codec; two channels then count as both voices each."""
+    restore_archived: bool = False
+    """Whether an archived recording that was admitted is restored for as long as it takes to fetch it."""
+    erase_at_source: Literal["none", "recordings", "gdpr_request"] = "none"
+    """What an erasure asks of the source: nothing, the recordings' deletion, or the person's."""
+    protect_at_source: bool = False
+    """Whether a legal hold protects the conversation from deletion at the source too."""
+    source_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """How long the source itself may keep recordings; what is older is found, and deleted where that is asked."""
 
 
 class FolderSource(Strict):

@@ -61,14 +61,18 @@ def steps_of(settings: Compliance) -> tuple[Step, ...]:
 
 def needed_permissions(settings: Compliance) -> tuple[str, ...]:
     """What the client's role needs for reading and for what the policy wants written back; nothing else."""
+    return tuple(sorted({*READING, *written_back(settings)}))
+
+
+def written_back(settings: Compliance) -> frozenset[str]:
+    """What the client's role needs for what the policy wants written back."""
     actions = {
         Step.ANNOTATION: "annotate",
         Step.LABEL: "label",
         Step.WORK_ITEM: "work_item",
         Step.CALLBACK: "call_back",
     }
-    written = [permission for step in steps_of(settings) for permission in PERMISSIONS[actions[step]]]
-    return tuple(sorted({*READING, *written}))
+    return frozenset(permission for step in steps_of(settings) for permission in PERMISSIONS[actions[step]])
 
 
 def compose_listener(transcriber: Transcriber) -> Listener:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from sottovoce.custody.artefacts import rules_of
+from sottovoce.custody.at_source import SourceErasures
 from sottovoce.custody.certified import CertifiedErasure, certified_erasures
 from sottovoce.custody.deliveries import Deliveries
 from sottovoce.custody.destruction import Destroyer
@@ -22,7 +23,9 @@ from sottovoce.custody.impact import Impacts
 from sottovoce.custody.notices import Notices, Notifier
 from sottovoce.custody.notifiers import LetterNotifier, WebhookNotifier
 from sottovoce.custody.openlineage import EventMaker
+from sottovoce.custody.protections import Protections
 from sottovoce.custody.replay import Replayer, ReplayReport
+from sottovoce.custody.source_sweeps import SourceSweeps
 from sottovoce.custody.sweep import Sweeper
 from sottovoce.custody.training import Training
 from sottovoce.errors import CustodyError
@@ -31,6 +34,7 @@ from sottovoce.settings import resolve_secret
 from sottovoce.storage.protocol import ObjectStore
 from sottovoce.storage.stores import keep
 from sottovoce.vault.key_tables import RecordingKeyState
+from sottovoce.wiring.at_source import GenesysAsker, client_of, protecting, source_days, ways_of
 
 if TYPE_CHECKING:
     from sottovoce.wiring.house import House
@@ -86,6 +90,19 @@ class Custody:
                 notify=timedelta(days=self._policy.erasure.notify_days),
                 decide=timedelta(days=self._policy.erasure.retrain_days),
             ),
+            sources=self.sources,
+        )
+
+    @cached_property
+    def sources(self) -> SourceErasures:
+        """What sources are to let go of."""
+        house = self._house
+        return SourceErasures(
+            engine=self._engine,
+            ledger=house.ledger,
+            clock=house.clock,
+            ways=ways_of(self._policy),
+            askers=lambda name: GenesysAsker(client=client_of(house, name)),
         )
 
     @cached_property
@@ -109,7 +126,37 @@ class Custody:
     @cached_property
     def holds(self) -> Holds:
         house = self._house
-        return Holds(engine=self._engine, ledger=house.ledger, clock=house.clock, freezer=house.vault)
+        return Holds(
+            engine=self._engine,
+            ledger=house.ledger,
+            clock=house.clock,
+            freezer=house.vault,
+            protections=self.protections,
+        )
+
+    @cached_property
+    def protections(self) -> Protections:
+        """Legal holds as they stand at the sources."""
+        house = self._house
+        return Protections(
+            engine=self._engine,
+            ledger=house.ledger,
+            clock=house.clock,
+            sources=protecting(self._policy),
+            guards=lambda name: GenesysAsker(client=client_of(house, name)),
+        )
+
+    @cached_property
+    def source_sweeps(self) -> SourceSweeps:
+        """What sources keep too long, and their own jobs that delete it."""
+        house = self._house
+        return SourceSweeps(
+            engine=self._engine,
+            ledger=house.ledger,
+            clock=house.clock,
+            days=source_days(self._policy),
+            keepers=lambda name: GenesysAsker(client=client_of(house, name)),
+        )
 
     @cached_property
     def sweeper(self) -> Sweeper:

@@ -208,6 +208,7 @@ class House:
             tokenizer=self.tokenizer,
             inbox=lambda name, settings: self.uploads.source(name, settings),
             leases=RateLeases(engine=self._database),
+            waiting=lambda source, limit: self.registry.waiting(self.line.name, source, limit=limit),
         )
 
     @cached_property

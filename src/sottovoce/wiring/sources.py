@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import assert_never
 
 from sottovoce.domain.confidential import Confidential
+from sottovoce.domain.consent import LawfulBasis
+from sottovoce.domain.recording import Participant
 from sottovoce.errors import PolicyError
 from sottovoce.policy.model import BucketSource as BucketPolicy
 from sottovoce.policy.model import FolderSource as FolderPolicy
@@ -19,10 +21,12 @@ from sottovoce.policy.model import Source as SourcePolicy
 from sottovoce.settings import resolve_secret
 from sottovoce.sources.bucket import BucketSource
 from sottovoce.sources.folder import FolderSource
+from sottovoce.sources.genesys.batch import Upcoming
 from sottovoce.sources.genesys.budget import Leases, SharedBudget
+from sottovoce.sources.genesys.bulk import WORTH
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
-from sottovoce.sources.genesys.source import GenesysSource
+from sottovoce.sources.genesys.source import GenesysSource, located
 from sottovoce.sources.protocol import Source, Timing, Tokenizer
 from sottovoce.storage.browse import Place, open_place
 
@@ -36,10 +40,12 @@ def compose_sources(
     tokenizer: Tokenizer,
     inbox: Callable[[str, InboxPolicy], Source] | None = None,
     leases: Leases | None = None,
+    waiting: Callable[[str, int], Sequence[Confidential[str]]] = lambda _source, _limit: (),
 ) -> dict[str, Source]:
     """By their names; folders and secret files lie below `root`, inboxes are made by `inbox`.
 
-    With `leases`, all processes that share them keep to one budget of requests.
+    With `leases`, all processes that share them keep to one budget of requests. `waiting` has the locators of what
+    will be fetched next of a source.
 
     Raises WorkspaceError, PolicyError.
     """
@@ -51,7 +57,8 @@ def compose_sources(
             case BucketPolicy():
                 return _bucket(name, settings, policy, root, tokenizer)
             case GenesysPolicy():
-                return _genesys(name, settings, policy, root, tokenizer, leases)
+                client = genesys_client(settings, root=root, leases=leases)
+                return _genesys(name, settings, policy, client, tokenizer, _upcoming(name, waiting))
             case InboxPolicy():
                 if inbox is None:
                     raise PolicyError("an inbox is read in its own workspace only")
@@ -119,9 +126,12 @@ def _bucket(name: str, settings: BucketPolicy, policy: Policy, root: Path, token
     )
 
 
-def _genesys(
-    name: str, settings: GenesysPolicy, policy: Policy, root: Path, tokenizer: Tokenizer, leases: Leases | None
-) -> GenesysSource:
+def _upcoming(name: str, waiting: Callable[[str, int], Sequence[Confidential[str]]]) -> Upcoming:
+    return lambda limit: [located(locator) for locator in waiting(name, limit)]
+
+
+def genesys_client(settings: GenesysPolicy, *, root: Path, leases: Leases | None = None) -> GenesysClient:
+    """A client of one organisation. Raises WorkspaceError, PolicyError."""
     hosts = Hosts.of(
         region=settings.region,
         api_url=settings.api_url,
@@ -129,7 +139,7 @@ def _genesys(
         media_hosts=settings.media_hosts,
     )
     client_id, timing = resolve_secret(settings.client_id, base=root), Timing.of_system()
-    client = GenesysClient(
+    return GenesysClient(
         hosts=hosts,
         client_id=client_id,
         client_secret=resolve_secret(settings.client_secret, base=root),
@@ -137,6 +147,16 @@ def _genesys(
         requests_per_minute=settings.requests_per_minute,
         budget=_shared(leases, hosts, client_id, settings.requests_per_minute, timing),
     )
+
+
+def _genesys(
+    name: str,
+    settings: GenesysPolicy,
+    policy: Policy,
+    client: GenesysClient,
+    tokenizer: Tokenizer,
+    upcoming: Upcoming,
+) -> GenesysSource:
     return GenesysSource(
         name=name,
         client=client,
@@ -147,7 +167,20 @@ def _genesys(
         sensitive=sensitive_categories(policy),
         since=_midnight(settings.since),
         until=_midnight(settings.until),
+        bulk_from=WORTH if settings.bulk == "auto" else None,
+        language_matters=lambda participants: language_matters(policy, participants),
+        upcoming=upcoming if settings.download == "batch" else None,
+        restores=settings.restore_archived,
     )
+
+
+def language_matters(policy: Policy, participants: Sequence[Participant]) -> bool:
+    """Whether the language may decide about a call: not where its participants never spoke of consent."""
+    consent, wanted = policy.consent.consent_attribute, policy.selection
+    spoken_of = any(consent in party.attributes for party in participants)
+    weighed = "language" in {*wanted.stratify_by, *(share.dimension for share in wanted.minimum_shares)}
+    open_ = policy.lawful_basis.basis is not LawfulBasis.CONSENT or spoken_of
+    return open_ and (weighed or "*" not in policy.exclusions.languages_allowed)
 
 
 def _shared(

@@ -18,7 +18,7 @@ from sottovoce.database.engine import reading, writing
 from sottovoce.database.tables import commitments, lineage, objects, recordings
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import OutcomeStatus, Reason
-from sottovoce.domain.recording import Participant
+from sottovoce.domain.recording import Participant, RecordingRef
 from sottovoce.domain.sound import MediaFormat
 from sottovoce.errors import EntryRefused, LedgerUnavailable, ReleaseRefused, UnknownRecording
 from sottovoce.ledger.commitment import commit_to, opens
@@ -335,3 +335,21 @@ def test_lineage_answers_for_a_conversation(
     ]
     assert lineage_of_recording(registry.engine, ref.key) == found
     assert lineage_of(registry.engine, "unknown").recordings == ()
+
+
+def test_what_waits_of_a_source_is_known_by_its_locator(registry: Registry, a_recording: Make) -> None:
+    """In the order of decisions, no more than asked for, and nothing that has ended or is another source's."""
+    refs = [registry_known(registry, a_recording, number) for number in (1, 2, 3)]
+    registry.conclude(LINE, refs[0].key, OutcomeStatus.QUARANTINED, Reason.MEDIA_GONE)
+    located = [ref.locator.reveal() for ref in refs]
+    waiting = [each.reveal() for each in registry.waiting(LINE, refs[0].source, limit=9)]
+    assert sorted(waiting) == sorted(located[1:])
+    assert len(registry.waiting(LINE, refs[0].source, limit=1)) == 1
+    assert registry.waiting(LINE, "another", limit=9) == ()
+
+
+def registry_known(registry: Registry, a_recording: Make, number: int) -> RecordingRef:
+    ref, metadata = a_recording(number)
+    registry.remember(ref, metadata)
+    registry.decide(LINE, ref.key, admitted=True, policy_digest="p")
+    return ref

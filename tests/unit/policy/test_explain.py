@@ -152,3 +152,23 @@ def test_a_cloud_source_is_told() -> None:
     assert "Genesys Cloud (eu_west_1)" in told
     assert "no queue, 1 test number" in told
     assert "Only queues a, b or c are taken." in told
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("erase_at_source: recordings", "An erasure also asks for the deletion of the recordings at cloud."),
+        ("erase_at_source: gdpr_request", "files a GDPR request about a customer"),
+        ("protect_at_source: true", "A legal hold also protects the conversation"),
+        ("source_days: 400", "keeps longer than 400 days is deleted there when that is asked for."),
+    ],
+)
+def test_what_is_done_to_the_source_itself_is_told(key: str, sentence: str) -> None:
+    """By default it is nothing, and then nothing is said."""
+    source = "kind: genesys\n    region: eu_west_1\n    client_id: env:A\n    client_secret: env:B"
+    text = "sources:\n  cloud:\n    {}\n{}lawful_basis:\n  basis: legitimate_interest\n  assessment: a\n"
+    text += "  assessed_on: 2025-01-31\n  addresses_voice_reidentification: true\n"
+    plain = describe(parse_policy(text.format(source, "")).policy)
+    told = describe(parse_policy(text.format(source, f"    {key}\n")).policy)
+    (more,) = set(told) - set(plain)
+    assert sentence in more

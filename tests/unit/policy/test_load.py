@@ -145,6 +145,7 @@ def test_a_slip_names_its_line_and_what_was_meant(added: str, line: int, said: s
             "must be before",
             "first day",
         ),
+        ("region: eu_west_1", "region: x\n    restore_archived: true", 5, "none is admitted", "ARCHIVED"),
         ("basis: consent", "basis: consnt", 8, "`lawful_basis.basis` cannot be `consnt`", "did you mean `consent`?"),
         ("lawful_basis:\n", "lawful_bases:\n", 7, "`lawful_bases` is not a key", "did you mean `lawful_basis`?"),
     ],

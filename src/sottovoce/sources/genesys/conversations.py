@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import Participant
@@ -17,8 +17,12 @@ from sottovoce.sources.genesys.parse import Json, field, moment, number, objects
 from sottovoce.sources.genesys.paths import CONVERSATION, QUEUES, fill
 
 PERMISSION = "conversation:communication:view"
+LONGEST = timedelta(days=2)
+"""No call lasts longer; one whose end is missing after it would otherwise never be read."""
 _CUSTOMERS = frozenset({"customer", "external"})
 _AGENTS = frozenset({"agent", "user"})
+_THEIRS = {"inbound": "ani", "outbound": "dnis"}
+"""Where the customer's number stands, by direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,18 @@ class Conversation:
     language: str | None
     mos: float | None
     participants: tuple[Participant, ...]
+
+    def goes_on(self, now: datetime) -> bool:
+        """Not ended, as far as anybody says; one that began days ago has ended, whoever forgot to say so."""
+        return self.ended_at is None and self.started_at is not None and now - self.started_at < LONGEST
+
+
+def told_in_bulk(summary: Json, *, attributes: frozenset[str]) -> Conversation | None:
+    """One conversation as a job told it; None for one that the query listed: that never gives attributes."""
+    conversation_id, seen = text(summary, "conversationId"), objects(field(summary, "participants"))
+    if conversation_id is None or not any(isinstance(field(p, "attributes"), dict) for p in seen):
+        return None
+    return combine(conversation_id, summary, {"participants": list(seen)}, attributes=attributes)
 
 
 def read_conversation(client: GenesysClient, summary: Json, *, attributes: frozenset[str]) -> Conversation | None:
@@ -81,16 +97,31 @@ def combine(conversation_id: str, summary: Json, detail: object, *, attributes: 
     )
 
 
+def contact_of(detail: object) -> tuple[str | None, str | None]:
+    """The customer of a conversation as the platform names them: an external contact, and a number without scheme.
+
+    On a call we made, `ani` is ours and `dnis` theirs; where nobody says who called, there is no number.
+    """
+    ours = [p for p in objects(field(detail, "participants")) if text(p, "purpose") in _CUSTOMERS]
+    number = _first(text(p, _THEIRS.get(_direction(p), "")) for p in ours)
+    return _first(text(p, "externalContactId") for p in ours), number.removeprefix("tel:") if number else None
+
+
+def _direction(party: Json) -> str:
+    return _first(text(call, "direction") for call in objects(field(party, "calls"))) or ""
+
+
 def queue_names(client: GenesysClient) -> dict[str, str]:
     """Queue names by id, as far as the client may see them (`routing:queue:view`)."""
     names: dict[str, str] = {}
-    page = 1
-    while (answer := client.get(QUEUES, pageSize=100, pageNumber=page)).status == 200:
+    page, pages = 1, 1.0
+    while page <= pages and (answer := client.get(QUEUES, pageSize=100, pageNumber=page)).status == 200:
         entities = objects(field(answer.body, "entities"))
-        names.update({i: n for e in entities if (i := text(e, "id")) and (n := text(e, "name"))})
-        if page >= (number(answer.body, "pageCount") or 1) or not entities:
+        new = {i: n for e in entities if (i := text(e, "id")) and (n := text(e, "name"))}
+        if not new.keys() - names.keys():
             break
-        page += 1
+        names.update(new)
+        page, pages = page + 1, number(answer.body, "pageCount") or 1
     return names
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+_LARGEST = 2**53
+
 
 def objects(value: object) -> tuple[Json, ...]:
     """The objects of a list."""
@@ -28,8 +30,11 @@ def text(value: object, name: str) -> str | None:
 
 
 def number(value: object, name: str) -> float | None:
+    """A finite one: JSON as Python reads it also has NaN, infinities and integers beyond any float."""
     found = field(value, name)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        return None
+    return float(found) if -_LARGEST <= found <= _LARGEST else None
 
 
 def moment(value: object, name: str) -> datetime | None:

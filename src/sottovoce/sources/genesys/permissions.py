@@ -19,6 +19,12 @@ READING = (
 )
 """What the source itself needs. Without the last but one, media may come redacted by the platform, silently."""
 
+OPTIONAL = {
+    "recording:recording:viewSensitiveData": "media may come redacted by the platform already, and it does not say so",
+    "routing:queue:view": "queues have the names that conversations give them, or only ids",
+}
+"""What can be done without, and what that costs."""
+
 UNKNOWN = ("unknown",)
 """The platform would not say."""
 

@@ -8,12 +8,13 @@ by `fileState` and by the archive stub, never by `deleteDate`, which nearly ever
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import MediaGone, MediaNotReady, SourceRefused
+from sottovoce.errors import MediaArchived, MediaGone, MediaNotReady, SourceRefused, SourceUnavailable
 from sottovoce.sources.genesys.client import GenesysClient, expect_ok
 from sottovoce.sources.genesys.exchange import Answer, Send, Wait, backoff_s, persist
 from sottovoce.sources.genesys.parse import Json, field, moment, number, objects, text
@@ -25,9 +26,11 @@ SETTLING = timedelta(minutes=15)
 PATIENCE_S = 600.0
 LONGEST_POLL_S = 30.0
 SHORTEST_POLL_S = 0.2
-_GONE = frozenset({"ARCHIVED", "DELETED", "ERROR"})
+_GONE = frozenset({"DELETED", "ERROR"})
 
 Steps = Generator[Send | Wait, Answer, "Recording"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +78,25 @@ def read_recording(value: Json, *, conversation_id: str) -> Recording | None:
 def list_recordings(client: GenesysClient, conversation_id: str, *, settled: bool) -> list[Recording]:
     """Every leg with sound, without transcoding anything. None yet, just after a call, is no error.
 
-    Raises SourceRefused when a settled conversation's recordings may not be seen.
+    Raises SourceRefused when a settled conversation's recordings may not be seen, SourceUnavailable when what is
+    answered is no list. A leg that has no id cannot be asked for: it is passed over, and said.
     """
     answer = client.get(fill(RECORDING_METADATA, conversationId=conversation_id))
     if answer.status in (202, 404) or (answer.status == 403 and not settled):
         return []
     body = expect_ok(answer, permission=PERMISSION)
+    if not isinstance(body, list):
+        raise SourceUnavailable("Genesys Cloud does not list a conversation's recordings")
     legs = [read_recording(value, conversation_id=conversation_id) for value in objects(body)]
+    if len(body) != sum(leg is not None for leg in legs):
+        _log.warning("a recording without an id was passed over: it cannot be asked for")
     return [leg for leg in legs if leg is not None and leg.has_sound]
 
 
 def await_media(
     conversation_id: str, recording_id: str, *, ended_at: datetime | None, form: str, now: Callable[[], datetime]
 ) -> Steps:
-    """Asks until the recording has media addresses. Raises MediaGone, MediaNotReady, SourceRefused."""
+    """Asks until the recording has media addresses. Raises MediaGone, MediaArchived, MediaNotReady, SourceRefused."""
     path = fill(RECORDING, conversationId=conversation_id, recordingId=recording_id)
     waited, attempt = 0.0, 0
     while True:
@@ -129,8 +137,8 @@ def _refuse_gone(recording: Recording, now: datetime) -> None:
     if recording.file_state == "RESTORING":
         raise MediaNotReady("a recording is being restored from the archive", hint="this takes hours")
     stub = not recording.media_uris and recording.archived_at is not None and recording.archived_at <= now
-    if stub:
-        raise MediaGone("a recording is in the archive", hint="restore it in Genesys Cloud first")
+    if stub or recording.file_state == "ARCHIVED":
+        raise MediaArchived("a recording is in the archive", hint="restore it there, or set `restore_archived`")
 
 
 def _pause(recording: Recording | None, attempt: int) -> float:

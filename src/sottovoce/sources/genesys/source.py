@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sottovoce.domain.confidential import Confidential
-from sottovoce.domain.recording import RecordingMetadata, RecordingRef
+from sottovoce.domain.recording import Participant, RecordingMetadata, RecordingRef
 from sottovoce.domain.sound import Media, Role
-from sottovoce.errors import MediaGone, MediaNotReady, SourceError, SourceUnavailable
+from sottovoce.errors import MediaArchived, MediaGone, MediaNotReady, SourceError, SourceUnavailable
+from sottovoce.sources.genesys.archive import restore
+from sottovoce.sources.genesys.batch import BatchDownloads, Pair, Upcoming
+from sottovoce.sources.genesys.bulk import DetailsJobs
 from sottovoce.sources.genesys.client import GenesysClient
-from sottovoce.sources.genesys.conversations import Conversation, Queue, queue_names, read_conversation
+from sottovoce.sources.genesys.conversations import (
+    Conversation,
+    Queue,
+    queue_names,
+    read_conversation,
+    told_in_bulk,
+)
 from sottovoce.sources.genesys.holds import with_holds
 from sottovoce.sources.genesys.media import EXPIRED, MAX_BYTES, MediaFetcher
+from sottovoce.sources.genesys.parse import Json
 from sottovoce.sources.genesys.permissions import token_permissions
 from sottovoce.sources.genesys.query import voice_conversations
 from sottovoce.sources.genesys.recordings import Recording, await_media, is_settled, list_recordings
@@ -24,9 +35,12 @@ from sottovoce.sources.protocol import LiveMedia, Tokenizer, agent_token, custom
 
 ATTRIBUTES_LIVE = timedelta(days=60)
 """Participant attributes, and with them consent, can be read this long (GENESYS.md 3)."""
+ON_THE_WAY = frozenset({"UPLOADING", "RESTORING"})
 FORMAT = "WAV"
 HEAD_BYTES = 4096
 """Enough of a file to count its channels."""
+
+_log = logging.getLogger(__name__)
 
 
 class GenesysSource:
@@ -35,6 +49,10 @@ class GenesysSource:
     `customer_channel` is which of "0" and "1" is the customer's; `attributes` names the participant
     attributes that are kept; `since` and `until` bound the start of the conversations. A call that went
     through several queues is described by the first whose category is `sensitive`, else by its first.
+
+    Weeks of `bulk_from` conversations and more are told by a job; those are not asked again, unless their
+    language is not known and `language_matters` for what their participants said. With `upcoming`, which names
+    what will be fetched next, sound comes by batch download. What is archived is asked back if it `restores`.
     """
 
     def __init__(
@@ -51,6 +69,10 @@ class GenesysSource:
         until: datetime | None = None,
         accent_attribute: str = "accentRegion",
         max_bytes: int = MAX_BYTES,
+        bulk_from: int | None = None,
+        upcoming: Upcoming | None = None,
+        language_matters: Callable[[Sequence[Participant]], bool] = lambda _participants: True,
+        restores: bool = False,
     ) -> None:
         self.name = name
         self._client = client
@@ -63,32 +85,64 @@ class GenesysSource:
         self._until = until
         self._accent = accent_attribute
         self._media = MediaFetcher(http=client.media, hosts=client.hosts, timing=client.timing, max_bytes=max_bytes)
+        self._bulk_from = bulk_from
+        self._restores = restores
+        self._batches = None if upcoming is None else BatchDownloads(client=client, upcoming=upcoming)
+        self._language_matters = language_matters
         self._permissions: tuple[str, ...] | None = None
 
     def close(self) -> None:
         self._client.close()
+
+    @property
+    def client(self) -> GenesysClient:
+        """For those who ask the same organisation for something else, within the same budget."""
+        return self._client
 
     def writer(self) -> GenesysWriter:
         """Writes back over the same client, and so within the same budget."""
         return GenesysWriter(client=self._client)
 
     def discover(self) -> Iterator[RecordingMetadata]:
-        """Every leg of every ended voice conversation of the period. Raises SourceError."""
+        """Every leg of every ended voice conversation of the period. Raises SourceError.
+
+        Legs on their way into the platform or out of its archive are left for the next time, and counted in the log:
+        what is decided of a recording is not to hang on the minute in which it was looked at.
+        """
         now = self._client.timing.now()
         since, until = self._since or now - ATTRIBUTES_LIVE, self._until or now
         self._permissions = token_permissions(self._client)
-        names = queue_names(self._client)
-        for summary, held in with_holds(self._client, voice_conversations(self._client, since, until)):
-            conversation = read_conversation(self._client, summary, attributes=self._attributes)
-            if conversation is None or conversation.ended_at is None:
+        names, on_the_way = queue_names(self._client), 0
+        bulk = None if self._bulk_from is None else DetailsJobs(client=self._client, worth=self._bulk_from)
+        listed = voice_conversations(self._client, since, until, bulk=bulk)
+        for summary, held in with_holds(self._client, listed):
+            conversation = self._conversation(summary, names)
+            if conversation is None or conversation.goes_on(now):
                 continue
             settled = is_settled(conversation.ended_at, now)
             for leg in list_recordings(self._client, conversation.id, settled=settled):
+                if leg.file_state in ON_THE_WAY:
+                    on_the_way += 1
+                    continue
                 yield self._metadata(conversation, leg, names, held=held)
+        if on_the_way:
+            _log.warning("%d recordings are on their way: the next discovery finds them", on_the_way)
+
+    def _conversation(self, summary: Json, names: Mapping[str, str]) -> Conversation | None:
+        """As a job told it, if that is all we need to know; else as the conversation itself says."""
+        told = told_in_bulk(summary, attributes=self._attributes)
+        if told is None or any(queue.id not in names for queue in told.queues):
+            return read_conversation(self._client, summary, attributes=self._attributes)
+        if told.language is None and self._language_matters(told.participants):
+            return read_conversation(self._client, summary, attributes=self._attributes)
+        return told
 
     def fetch(self, ref: RecordingRef, metadata: RecordingMetadata) -> Media:
         """The sound, one mono file a channel or one file. Raises SourceError or MediaError."""
-        conversation_id, recording_id = json.loads(ref.locator.reveal())
+        conversation_id, recording_id = located(ref.locator)
+        batched = self._batched((conversation_id, recording_id))
+        if batched is not None:
+            return batched
         ended_at = _end(metadata)
         uris = self._addresses(conversation_id, recording_id, ended_at)
         parts, renewed = {}, False
@@ -101,6 +155,14 @@ class GenesysSource:
                 raise SourceUnavailable("media addresses expire before they can be used", hint="check the clock")
             parts[key] = data
         return Media(parts={key: Confidential(data) for key, data in parts.items()}, roles=self._roles(parts))
+
+    def _batched(self, pair: Pair) -> Media | None:
+        """One file in its own codec. Nobody says whose its channels are: they count as both voices."""
+        address = self._batches.address(pair) if self._batches is not None else None
+        data = EXPIRED if address is None else self._media.fetch(address)
+        if isinstance(data, str):
+            return None
+        return Media(parts={"S": Confidential(data)}, roles={"S": (Role.BOTH,) * (channels_of(data) or 1)})
 
     def recordings_of(self, conversation_id: str) -> tuple[str, ...]:
         """The ids of a conversation's legs with sound. Raises MediaNotReady while there are none just after it."""
@@ -130,7 +192,7 @@ class GenesysSource:
     def _described(self, conversation_id: str, recording_id: str) -> RecordingMetadata:
         now = self._client.timing.now()
         call = read_conversation(self._client, {"conversationId": conversation_id}, attributes=self._attributes)
-        if call is None or call.ended_at is None:
+        if call is None or call.goes_on(now):
             raise MediaNotReady("a conversation still goes on", hint="it is tried again later")
         legs = list_recordings(self._client, conversation_id, settled=is_settled(call.ended_at, now))
         leg = next((leg for leg in legs if leg.id == recording_id), None)
@@ -143,7 +205,13 @@ class GenesysSource:
     ) -> dict[str, Confidential[str]]:
         """Fresh signed addresses by channel key, held to the three shapes the platform uses."""
         steps = await_media(conversation_id, recording_id, ended_at=ended_at, form=FORMAT, now=self._client.timing.now)
-        uris = self._client.drive(steps).media_uris
+        try:
+            uris = self._client.drive(steps).media_uris
+        except MediaArchived:
+            if not self._restores:
+                raise
+            restore(self._client, conversation_id, recording_id)
+            raise MediaNotReady("a recording is being restored from the archive", hint="this takes hours") from None
         if set(uris) not in ({"S"}, {"0"}, {"0", "1"}):
             raise SourceError("a recording has channels that are not known", hint="known are 0, 1 and S")
         return uris
@@ -200,6 +268,12 @@ class GenesysSource:
 
     def _accent_of(self, call: Conversation) -> str | None:
         return next((v for p in call.participants if (v := p.attributes.get(self._accent))), None)
+
+
+def located(locator: Confidential[str]) -> Pair:
+    """The conversation and the recording that a locator of ours names."""
+    conversation_id, recording_id = json.loads(locator.reveal())
+    return conversation_id, recording_id
 
 
 def quality_of(mos: float | None) -> str | None:

@@ -128,6 +128,8 @@ def test_a_transfer_into_a_sensitive_queue_counts(order: tuple[str, str], descri
         path = request.url.path
         if path.endswith("/query"):
             return httpx.Response(200, json=listed)
+        if path.endswith("/deletionprotection"):
+            return httpx.Response(200, json=[])
         return httpx.Response(200, json=[{"id": "r"}] if path.endswith("/recordingmetadata") else {})
 
     source = GenesysSource(

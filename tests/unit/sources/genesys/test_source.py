@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.domain.sound import Role
-from sottovoce.errors import MediaGone, SourceRefused, SourceUnavailable, TruncatedMedia
+from sottovoce.errors import MediaArchived, MediaGone, MediaNotReady, SourceRefused, SourceUnavailable, TruncatedMedia
 from sottovoce.sandbox.faults import Faults
 from sottovoce.sandbox.serve import Sandbox
 from sottovoce.sandbox.store import ALL_PERMISSIONS
+from sottovoce.sources.genesys.archive import restore
 from sottovoce.sources.genesys.client import GenesysClient
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.source import GenesysSource, quality_of
@@ -33,7 +35,7 @@ def running(
     folder: Path, entries: list[dict[str, Any]], *, faults: Faults | None = None, channels: int = 2, **options: Any
 ) -> Iterator[tuple[Sandbox, GenesysSource, SteppedClock]]:
     clock = SteppedClock()
-    allowed = options.pop("media_hosts", None)
+    allowed, restores = options.pop("media_hosts", None), options.pop("restores", False)
     with Sandbox(write_calls(folder, entries, channels=channels), faults=faults, now=clock.now, **options) as sandbox:
         client = GenesysClient(
             hosts=Hosts.of(api_url=sandbox.api_url, media_hosts=(sandbox.media_host,) if allowed is None else allowed),
@@ -49,6 +51,7 @@ def running(
             attributes=frozenset({"aiTrainingConsent"}),
             queue_categories={"Orders": "retail"},
             since=SINCE,
+            restores=restores,
         )
         try:
             yield sandbox, source, clock
@@ -164,6 +167,71 @@ def test_a_recording_without_media_is_gone(tmp_path: Path, state: str) -> None:
         assert found.file_state == state
         with pytest.raises(MediaGone):
             source.fetch(found.ref, found)
+
+
+@pytest.mark.parametrize("restores", [True, False])
+def test_an_archived_recording_is_restored_where_policy_says_so(tmp_path: Path, restores: bool) -> None:
+    """It is asked for once, comes when the archive has given it out, and keeps its delete date."""
+    with running(tmp_path, [call_entry(1, file_state="ARCHIVED")], restores=restores) as (sandbox, source, clock):
+        found = only(source)
+        with pytest.raises(MediaNotReady if restores else MediaArchived) as told:
+            source.fetch(found.ref, found)
+        assert told.value.retryable is restores
+        if restores:
+            clock.advance(3600)
+            assert set(source.fetch(found.ref, found).parts) == {"0", "1"}
+            dates = sandbox.store.memory.dates[call_entry(1)["recording_id"]]
+            assert dates.delete_at is not None
+            assert dates.delete_at.year == 2036
+
+
+@pytest.mark.parametrize("left", [{"remainingRestorationsAllowedForOrg": 0}, {"id": "another"}])
+def test_a_restoration_that_cannot_be_is_said(left: dict[str, Any]) -> None:
+    """Without restorations left, or a recording to restore, nothing is written."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+        assert request.method == "GET"
+        return httpx.Response(200, json=[{"id": "r", **left}])
+
+    clock = SteppedClock()
+    client = GenesysClient(
+        hosts=Hosts.of(region="eu_west_1"),
+        client_id=Confidential("id"),
+        client_secret=Confidential("secret"),
+        timing=Timing(now=clock.now, monotonic=clock.monotonic, sleep=clock.sleep),
+        transport=httpx.MockTransport(handler),
+    )
+    with pytest.raises(MediaGone):
+        restore(client, "c", "r")
+
+
+@pytest.mark.parametrize("state", ["UPLOADING", "RESTORING"])
+def test_a_recording_on_its_way_is_left_for_the_next_time(
+    tmp_path: Path, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is neither taken nor decided upon; that there is one is said, without whose."""
+    entries = [call_entry(1), call_entry(2, file_state=state)]
+    with running(tmp_path, entries) as (sandbox, source, _):
+        assert only(source).conversation_id == entries[0]["id"]
+        assert "1 recordings are on their way" in caplog.text
+        calls = sandbox.catalog.calls
+        calls[entries[1]["id"]] = calls[entries[1]["id"]].model_copy(update={"file_state": "AVAILABLE"})
+        assert len(list(source.discover())) == 2
+
+
+def test_a_call_whose_end_nobody_told_is_read_all_the_same(tmp_path: Path) -> None:
+    """Only a call that began within two days can still go on."""
+    began = {"started_at": "2026-10-05T10:00:00Z", "duration_s": 10.0**7}
+    with running(
+        tmp_path, [call_entry(1, **began), call_entry(2, **began | {"started_at": "2026-10-31T10:00:00Z"})]
+    ) as (
+        _,
+        source,
+        _clock,
+    ):
+        assert only(source).conversation_id == call_entry(1)["id"]
 
 
 def test_missing_permissions_are_named(tmp_path: Path) -> None:
