@@ -80,354 +80,162 @@ speak of codes, counts, files the user named and opaque ids.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-
-class SottovoceError(Exception):
-    """The root of the tree."""
-
-    code: ClassVar[str] = "E_SOTTOVOCE"
-    exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-class PolicyError(SottovoceError):
-    code = "E_POLICY"
-    exit_code = 3
-
-    def __init__(self, message: str, *, hint: str = "", line: int | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.line = line
-
-
-class WorkspaceError(SottovoceError):
-    code = "E_WORKSPACE"
-    exit_code = 4
-
-
-class MediaError(SottovoceError):
-    code = "E_MEDIA"
-    exit_code = 5
-
-
-class UnreadableMedia(MediaError):
-    code = "E_MEDIA_UNREADABLE"
-
-
-class TruncatedMedia(UnreadableMedia):
-    code = "E_MEDIA_TRUNCATED"
-
-
-class MediaTooLarge(MediaError):
-    code = "E_MEDIA_TOO_LARGE"
-
-
-class ModelError(SottovoceError):
-    code = "E_MODEL"
-    exit_code = 6
-
-
-class HearingError(SottovoceError):
-    code = "E_HEARING"
-    exit_code = 6
-
-
-class HearingUnavailable(HearingError):
-    code = "E_HEARING_UNAVAILABLE"
-    retryable = True
-
-
-class NotUnderstood(HearingError):
-    code = "E_NOT_UNDERSTOOD"
-
-
-class LanguageUnsupported(HearingError):
-    code = "E_LANGUAGE_UNSUPPORTED"
-
-
-class DetectionError(SottovoceError):
-    code = "E_DETECTION"
-    exit_code = 6
-
-
-class RedactionError(SottovoceError):
-    code = "E_REDACTION"
-    exit_code = 6
-
-
-class AnonymizationError(SottovoceError):
-    code = "E_ANONYMIZATION"
-    exit_code = 6
-
-
-class VaultError(SottovoceError):
-    code = "E_VAULT"
-    exit_code = 7
-
-
-class KeyUnavailable(VaultError):
-    code = "E_KEY_UNAVAILABLE"
-    retryable = True
-
-
-class KeyRefused(KeyUnavailable):
-    code = "E_KEY_REFUSED"
-    retryable = False
-
-
-class KeyFrozen(VaultError):
-    code = "E_KEY_FROZEN"
-
-
-class KeyShredded(VaultError):
-    code = "E_KEY_SHREDDED"
-
-
-class SealBroken(VaultError):
-    code = "E_SEAL_BROKEN"
-
-
-class StorageError(VaultError):
-    code = "E_STORAGE"
-    retryable = True
-
-
-class StorageRefused(StorageError):
-    code = "E_STORAGE_REFUSED"
-
-
-class ObjectLocked(StorageError):
-    code = "E_OBJECT_LOCKED"
-    retryable = False
-
-
-class ObjectMissing(StorageError):
-    code = "E_OBJECT_MISSING"
-    retryable = False
-
-
-class ObjectChanged(StorageError):
-    code = "E_OBJECT_CHANGED"
-    retryable = False
-
-
-class ObjectArchived(StorageError):
-    code = "E_OBJECT_ARCHIVED"
-    retryable = False
-
-
-class CustodyError(SottovoceError):
-    code = "E_CUSTODY"
-    exit_code = 8
-
-
-class LedgerUnavailable(CustodyError):
-    code = "E_LEDGER_UNAVAILABLE"
-    retryable = True
-
-
-class LedgerTampered(CustodyError):
-    code = "E_LEDGER_TAMPERED"
-
-
-class LedgerUnsigned(CustodyError):
-    code = "E_LEDGER_UNSIGNED"
-    exit_code = 17
-
-
-class EntryRefused(CustodyError):
-    code = "E_ENTRY_REFUSED"
-
-
-class NoticeFailed(CustodyError):
-    """`reason` is the code that is kept with the notice."""
-
-    code = "E_NOTICE"
-    retryable = True
-
-    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.reason = reason
-
-
-class AgreementInvalid(CustodyError):
-    code = "E_AGREEMENT"
-
-
-class RetentionConflict(CustodyError):
-    code = "E_RETENTION_CONFLICT"
-
-
-class UnknownRecording(CustodyError):
-    code = "E_UNKNOWN_RECORDING"
-
-
-class RecordingErased(CustodyError):
-    code = "E_RECORDING_ERASED"
-
-
-class SourceError(SottovoceError):
-    code = "E_SOURCE"
-    exit_code = 9
-
-
-class SourceRefused(SourceError):
-    code = "E_SOURCE_REFUSED"
-
-
-class SourceUnavailable(SourceError):
-    code = "E_SOURCE_UNAVAILABLE"
-    retryable = True
-
-
-class BulkFailed(SourceError):
-    code = "E_BULK_FAILED"
-    retryable = True
-
-
-class MediaNotReady(SourceError):
-    code = "E_MEDIA_NOT_READY"
-    retryable = True
-
-
-class MediaGone(SourceError):
-    code = "E_MEDIA_GONE"
-
-
-class MediaArchived(MediaGone):
-    code = "E_MEDIA_ARCHIVED"
-
-
-class MediaReplaced(SourceError):
-    code = "E_MEDIA_REPLACED"
-
-
-class EngineError(SottovoceError):
-    code = "E_ENGINE"
-    exit_code = 10
-
-
-class EngineUnavailable(EngineError):
-    code = "E_ENGINE_UNAVAILABLE"
-    retryable = True
-
-
-class ProcessDied(SottovoceError):
-    code = "E_PROCESS_DIED"
-    exit_code = 10
-
-
-class ReleaseRefused(SottovoceError):
-    code = "E_RELEASE_REFUSED"
-    exit_code = 11
-
-
-class TruthInvalid(SottovoceError):
-    code = "E_TRUTH"
-    exit_code = 12
-
-
-class AccessError(SottovoceError):
-    code = "E_ACCESS"
-    exit_code = 13
-
-
-class NotSignedIn(AccessError):
-    code = "E_NOT_SIGNED_IN"
-
-
-class AccessRefused(AccessError):
-    code = "E_ACCESS_REFUSED"
-
-
-class GrantInvalid(AccessError):
-    code = "E_GRANT_INVALID"
-
-
-class AccessSuspended(AccessError):
-    code = "E_ACCESS_SUSPENDED"
-
-
-class UploadError(SottovoceError):
-    code = "E_UPLOAD"
-    exit_code = 14
-
-
-class InboxUntrusted(UploadError):
-    code = "E_INBOX_UNTRUSTED"
-
-
-class CredentialInvalid(UploadError):
-    code = "E_CREDENTIAL"
-
-
-class UploadRefused(UploadError):
-    code = "E_UPLOAD_REFUSED"
-
-    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.reason = reason
-
-
-class IntakeError(SottovoceError):
-    code = "E_INTAKE"
-    exit_code = 15
-
-
-class SignatureRefused(IntakeError):
-    code = "E_SIGNATURE"
-
-
-class EventRefused(IntakeError):
-    code = "E_EVENT"
-
-
-class IntakeBusy(IntakeError):
-    code = "E_INTAKE_BUSY"
-    retryable = True
-
-
-class QueueUnavailable(IntakeError):
-    code = "E_QUEUE_UNAVAILABLE"
-    retryable = True
-
-
-class QueueRefused(QueueUnavailable):
-    code = "E_QUEUE_REFUSED"
-    retryable = False
-
-
-class ComplianceError(SottovoceError):
-    code = "E_COMPLIANCE"
-    exit_code = 16
-
-
-class VerdictRefused(ComplianceError):
-    code = "E_VERDICT"
-
-
-class VerdictPending(ComplianceError):
-    code = "E_VERDICT_PENDING"
-    retryable = True
-
-
-class VerdictLate(ComplianceError):
-    code = "E_VERDICT_LATE"
-
-
-class JudgeRefused(ComplianceError):
-    code = "E_JUDGE_REFUSED"
-
-
-class JudgeUnavailable(ComplianceError):
-    code = "E_JUDGE_UNAVAILABLE"
-    retryable = True
-
-
-class BreakerOpen(SottovoceError):
-    code = "E_BREAKER_OPEN"
-    retryable = True
+from sottovoce.errors.hearing import (
+    AnonymizationError,
+    DetectionError,
+    HearingError,
+    HearingUnavailable,
+    LanguageUnsupported,
+    MediaError,
+    MediaTooLarge,
+    ModelError,
+    NotUnderstood,
+    RedactionError,
+    TruncatedMedia,
+    UnreadableMedia,
+)
+from sottovoce.errors.judging import (
+    ComplianceError,
+    EventRefused,
+    IntakeBusy,
+    IntakeError,
+    JudgeRefused,
+    JudgeUnavailable,
+    QueueRefused,
+    QueueUnavailable,
+    SignatureRefused,
+    VerdictLate,
+    VerdictPending,
+    VerdictRefused,
+)
+from sottovoce.errors.keeping import (
+    AgreementInvalid,
+    CustodyError,
+    EntryRefused,
+    KeyFrozen,
+    KeyRefused,
+    KeyShredded,
+    KeyUnavailable,
+    LedgerTampered,
+    LedgerUnavailable,
+    LedgerUnsigned,
+    NoticeFailed,
+    ObjectArchived,
+    ObjectChanged,
+    ObjectLocked,
+    ObjectMissing,
+    RecordingErased,
+    ReleaseRefused,
+    RetentionConflict,
+    SealBroken,
+    StorageError,
+    StorageRefused,
+    UnknownRecording,
+    VaultError,
+)
+from sottovoce.errors.moving import (
+    BulkFailed,
+    EngineError,
+    EngineUnavailable,
+    MediaArchived,
+    MediaGone,
+    MediaNotReady,
+    MediaReplaced,
+    ProcessDied,
+    SourceError,
+    SourceRefused,
+    SourceUnavailable,
+)
+from sottovoce.errors.people import (
+    AccessError,
+    AccessRefused,
+    AccessSuspended,
+    CredentialInvalid,
+    GrantInvalid,
+    InboxUntrusted,
+    NotSignedIn,
+    UploadError,
+    UploadRefused,
+)
+from sottovoce.errors.root import (
+    BreakerOpen,
+    PolicyError,
+    SottovoceError,
+    TruthInvalid,
+    WorkspaceError,
+)
+
+__all__ = [
+    "AccessError",
+    "AccessRefused",
+    "AccessSuspended",
+    "AgreementInvalid",
+    "AnonymizationError",
+    "BreakerOpen",
+    "BulkFailed",
+    "ComplianceError",
+    "CredentialInvalid",
+    "CustodyError",
+    "DetectionError",
+    "EngineError",
+    "EngineUnavailable",
+    "EntryRefused",
+    "EventRefused",
+    "GrantInvalid",
+    "HearingError",
+    "HearingUnavailable",
+    "InboxUntrusted",
+    "IntakeBusy",
+    "IntakeError",
+    "JudgeRefused",
+    "JudgeUnavailable",
+    "KeyFrozen",
+    "KeyRefused",
+    "KeyShredded",
+    "KeyUnavailable",
+    "LanguageUnsupported",
+    "LedgerTampered",
+    "LedgerUnavailable",
+    "LedgerUnsigned",
+    "MediaArchived",
+    "MediaError",
+    "MediaGone",
+    "MediaNotReady",
+    "MediaReplaced",
+    "MediaTooLarge",
+    "ModelError",
+    "NotSignedIn",
+    "NotUnderstood",
+    "NoticeFailed",
+    "ObjectArchived",
+    "ObjectChanged",
+    "ObjectLocked",
+    "ObjectMissing",
+    "PolicyError",
+    "ProcessDied",
+    "QueueRefused",
+    "QueueUnavailable",
+    "RecordingErased",
+    "RedactionError",
+    "ReleaseRefused",
+    "RetentionConflict",
+    "SealBroken",
+    "SignatureRefused",
+    "SottovoceError",
+    "SourceError",
+    "SourceRefused",
+    "SourceUnavailable",
+    "StorageError",
+    "StorageRefused",
+    "TruncatedMedia",
+    "TruthInvalid",
+    "UnknownRecording",
+    "UnreadableMedia",
+    "UploadError",
+    "UploadRefused",
+    "VaultError",
+    "VerdictLate",
+    "VerdictPending",
+    "VerdictRefused",
+    "WorkspaceError",
+]
