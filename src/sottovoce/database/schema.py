@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sottovoce.database import access_tables, compliance_tables, custody_tables, upload_tables
+from sottovoce.database import access_tables, compliance_tables, custody_tables, delivery_tables, upload_tables
 from sottovoce.database.tables import metadata
 
-__all__ = ["access_tables", "compliance_tables", "custody_tables", "metadata", "upload_tables"]
+__all__ = ["access_tables", "compliance_tables", "custody_tables", "delivery_tables", "metadata", "upload_tables"]

@@ -110,6 +110,7 @@ class Action(StrEnum):
     UPLOAD_REFUSED = "upload.refused"
     UPLOAD_DISPOSED = "upload.disposed"
     CONTRIBUTOR_WITHDRAWN = "contributor.withdrawn"
+    DELIVERY_WITHHELD = "delivery.withheld"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

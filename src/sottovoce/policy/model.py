@@ -14,6 +14,7 @@ from pydantic import Field
 from sottovoce.domain.consent import LawfulBasis, Purpose
 from sottovoce.domain.entities import Entity
 from sottovoce.domain.finding import Fill
+from sottovoce.policy.destinations import Delivery
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
 from sottovoce.policy.sources import BucketSource as BucketSource
@@ -346,3 +347,4 @@ class Policy(Strict):
     models: Models = Models()
     intake: Intake = Intake()
     compliance: Compliance = Compliance()
+    delivery: Delivery = Delivery()

@@ -6,26 +6,18 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sottovoce.domain.consent import LawfulBasis
+from sottovoce.policy.delivery_rules import delivery_flaws
 from sottovoce.policy.document import Path
+from sottovoce.policy.flaw import Flaw as Flaw
 from sottovoce.policy.key_services import AwsKmsKeys, AzureKeyVaultKeys, TransitKeys
 from sottovoce.policy.model import BucketSource, GenesysSource, InboxSource, Policy
 
 _LARGEST_INTEGER = 2**53 - 1
 """RFC 8785 section 3.2.2.3: beyond it two readers of the canonical form may differ."""
 _PASSWORD = re.compile(r"(^|[?&\s])password=", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
-    """A contradiction: where it shows, what it is, how to mend it."""
-
-    path: Path
-    message: str
-    hint: str
 
 
 def flaws(policy: Policy) -> Iterator[Flaw]:
@@ -379,4 +371,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _duties,
     _notices,
     _openlineage,
+    delivery_flaws,
 )

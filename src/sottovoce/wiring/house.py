@@ -53,6 +53,7 @@ from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
 from sottovoce.wiring.compliance import ComplianceRooms
 from sottovoce.wiring.custody import Custody
+from sottovoce.wiring.delivery import Deliveries
 from sottovoce.wiring.features import with_features
 from sottovoce.wiring.intake import compose_desk, compose_door
 from sottovoce.wiring.key_providers import open_provider
@@ -302,6 +303,11 @@ class House:
     @cached_property
     def compliance(self) -> ComplianceRooms:
         return ComplianceRooms(house=self, database=self._database)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """Destinations, and what they were given."""
+        return Deliveries(self)
 
     # the corridor
 
