@@ -10,6 +10,7 @@ import base64
 import errno
 import hashlib
 import io
+import logging
 import os
 import posixpath
 import socket
@@ -28,6 +29,8 @@ from sottovoce.errors import DeliveryError, DeliveryForbidden, DeliveryLost, Del
 PIECE: Final = 1 << 15
 """What every SFTP server takes in one packet (draft-ietf-secsh-filexfer-02, section 3)."""
 PART: Final = ".part"
+_UNHEARD: Final = "sottovoce.sftp"
+"""The library logs names of files and servers; nobody hears it."""
 Secret = Callable[[], Confidential[str]]
 
 
@@ -129,6 +132,8 @@ class SftpDestination:
         with _failures_named(), socket.create_connection(self._place, timeout=self._timeout_s) as line:
             line.settimeout(self._timeout_s)
             transport = paramiko.Transport(line)
+            transport.set_log_channel(_UNHEARD)
+            logging.getLogger(_UNHEARD).setLevel(logging.CRITICAL + 1)
             transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self._timeout_s
             try:
                 kind, known = self._known_host()

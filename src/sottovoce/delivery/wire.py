@@ -81,7 +81,7 @@ class Wire:
         """
         until = self._monotonic() + self._request_s
         sent = {"Content-Length": str(len(body)), "Accept-Encoding": "identity", **headers}
-        request = self._http.build_request(method, url, headers=sent, content=self._pieces(body, until))
+        request = self._http.build_request(method, url, headers=sent, content=_InTime(body, until, self._in_time))
         try:
             response = self._http.send(request, auth=_as_auth(login), stream=True, follow_redirects=False)
             try:
@@ -129,12 +129,6 @@ class Wire:
             wait = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - self.now()).total_seconds()
         return min(max(wait, 0.0), LONGEST_WAIT_S)
 
-    def _pieces(self, body: bytes, until: float) -> Iterator[bytes]:
-        """The body, for as long as there is time."""
-        for start in range(0, len(body), _PIECE):
-            self._in_time(until)
-            yield body[start : start + _PIECE]
-
     def _read(self, response: httpx.Response, until: float, take: Callable[[bytes], object] | None) -> Said:
         if response.is_redirect:
             raise DeliveryRefused("the destination points elsewhere", hint="write the address it means into the policy")
@@ -153,6 +147,20 @@ class Wire:
     def _in_time(self, until: float) -> None:
         if self._monotonic() > until:
             raise DeliveryUnavailable("the destination is too slow")
+
+
+class _InTime:
+    """A body in pieces, for as long as there is time; again from its start when a login asks for that."""
+
+    def __init__(self, body: bytes, until: float, in_time: Callable[[float], None]) -> None:
+        self._body = body
+        self._until = until
+        self._in_time = in_time
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._body), _PIECE):
+            self._in_time(self._until)
+            yield self._body[start : start + _PIECE]
 
 
 def _as_auth(login: Login | None) -> Any:

@@ -236,9 +236,7 @@ def _answer(vendor: Vendor, asked: BaseHTTPRequestHandler, body: bytes, fault: V
 
 def _token(vendor: Vendor, asked: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any]:
     basic = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()
-    in_form = all(
-        f"{name}={value}".encode() in body for name, value in zip(("client_id", "client_secret"), CLIENT, strict=True)
-    )
+    in_form = f"client_id={CLIENT[0]}&client_secret={CLIENT[1]}".encode() in body
     if asked.headers.get("Authorization") != basic and not in_form:
         return 401, {}
     token = secrets.token_hex(8)
@@ -278,7 +276,7 @@ def _keep(vendor: Vendor, key: str, parts: Mapping[str, bytes], fault: VendorFau
 
 def _change(fault: VendorFault | None) -> Change:
     """What becomes of bytes on their way into the store."""
-    return _CHANGES[fault] if fault in _CHANGES else bytes
+    return _CHANGES.get(fault, bytes)
 
 
 def _keeps(fault: VendorFault | None) -> bool:

@@ -17,15 +17,16 @@ from typing import Any
 import paramiko
 
 HOST = "127.0.0.1"
+_PACKET = 1 << 15
 
 
 class SftpFault(StrEnum):
     """What may happen to one file that is written."""
 
     FULL = "full"
-    """The disk is full after the first packet."""
+    """The disk is full in the middle; a small file is not begun."""
     CUT = "cut"
-    """The connection ends after the first packet."""
+    """The connection ends in the middle."""
     SWALLOWED = "swallowed"
     """It is written, renamed, and gone."""
     CHANGED = "changed"
@@ -108,7 +109,7 @@ def _accept(
         transport = paramiko.Transport(line)
         transports.append(transport)
         transport.add_server_key(host)
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Folder, server=server, cut=line.close)
+        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Folder, double=server, cut=line.close)
         with suppress(paramiko.SSHException, EOFError, OSError):
             transport.start_server(server=_Door(server.user, client), event=threading.Event())
 
@@ -139,10 +140,11 @@ class _Handle(paramiko.SFTPHandle):
 
     def write(self, offset: int, data: bytes) -> int:
         self._folder.server.sent.append(data)
-        if offset > 0 and self._fault is SftpFault.CUT:
+        is_last = offset > 0 or len(data) < _PACKET
+        if is_last and self._fault is SftpFault.CUT:
             self._folder.cut()
             return paramiko.SFTP_CONNECTION_LOST
-        if offset > 0 and self._fault is SftpFault.FULL:
+        if is_last and self._fault is SftpFault.FULL:
             return paramiko.SFTPServer.convert_errno(errno.ENOSPC)
         return super().write(offset, data)
 
@@ -153,9 +155,9 @@ class _Handle(paramiko.SFTPHandle):
 class _Folder(paramiko.SFTPServerInterface):
     """A folder; a file's fault follows it to its name."""
 
-    def __init__(self, _door: Any, *, server: SftpServer, cut: Any) -> None:
+    def __init__(self, _door: Any, *, double: SftpServer, cut: Any) -> None:
         super().__init__(_door)
-        self.server = server
+        self.server = double
         self.cut = cut
         self._faults: dict[Path, SftpFault | None] = {}
 
