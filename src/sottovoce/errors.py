@@ -60,13 +60,7 @@
     │   └── IntakeBusy           more than can be written down now: send it again (retryable)
     ├── ComplianceError          judging calls, and what follows
     │   └── VerdictRefused       an engine's answer is not a verdict on what was asked
-    ├── DeliveryError            handing a recording over to a destination
-    │   ├── DeliveryUnavailable  the destination does not answer, is full, or asks to wait (retryable)
-    │   │   └── DeliveryForbidden it refuses our credentials or is not set up for us: a person mends that, then again
-    │   ├── DeliveryLost         it said yes, and kept nothing or something else (retryable)
-    │   ├── DeliveryUnderWay     another process is handing the same over (retryable)
-    │   ├── DeliveryRefused      it does not take this one, whoever asks and however often
-    │   └── DeliveryUnknown      nobody can tell whether it arrived, and asking again might deliver it twice
+    ├── DeliveryError            handing a recording over to a destination; its leaves are in delivery/failures.py
     ├── BreakerOpen              a service failed too often: it is not asked for a while (retryable)
     └── TruthInvalid             what a conformance run is judged by is not as documented
 
@@ -382,45 +376,6 @@ class VerdictRefused(ComplianceError):
 class DeliveryError(SottovoceError):
     code = "E_DELIVERY"
     exit_code = 18
-
-
-class DeliveryUnavailable(DeliveryError):
-    """`retry_after_s` is what the destination asked for; `may_be_there` unless it surely kept nothing."""
-
-    code = "E_DELIVERY_UNAVAILABLE"
-    retryable = True
-
-    def __init__(
-        self, message: str, *, hint: str = "", retry_after_s: float | None = None, may_be_there: bool = True
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after_s = retry_after_s
-        self.may_be_there = may_be_there
-
-
-class DeliveryForbidden(DeliveryUnavailable):
-    code = "E_DELIVERY_FORBIDDEN"
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint, may_be_there=False)
-
-
-class DeliveryLost(DeliveryError):
-    code = "E_DELIVERY_LOST"
-    retryable = True
-
-
-class DeliveryUnderWay(DeliveryError):
-    code = "E_DELIVERY_UNDER_WAY"
-    retryable = True
-
-
-class DeliveryRefused(DeliveryError):
-    code = "E_DELIVERY_REFUSED"
-
-
-class DeliveryUnknown(DeliveryError):
-    code = "E_DELIVERY_UNKNOWN"
 
 
 class BreakerOpen(SottovoceError):

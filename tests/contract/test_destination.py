@@ -24,6 +24,7 @@ from sottovoce.delivery.assumed_role import AssumedRole, SessionKeys
 from sottovoce.delivery.book import Book
 from sottovoce.delivery.bucket import BucketDestination
 from sottovoce.delivery.deliverer import Clockwork, Deliverer, Route
+from sottovoce.delivery.failures import DeliveryLost, DeliveryUnavailable
 from sottovoce.delivery.packing import Order, Packer
 from sottovoce.delivery.parcel import CallFacts, Errand, Parcel
 from sottovoce.delivery.profile import load_profile
@@ -33,7 +34,7 @@ from sottovoce.delivery.sftp import SftpDestination
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Passed, Reason, Withheld
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef, Sealed
-from sottovoce.errors import DeliveryError, DeliveryLost, DeliveryUnavailable
+from sottovoce.errors import DeliveryError
 from sottovoce.ledger.entry import Action
 from sottovoce.ledger.ledger import Ledger
 from sottovoce.ledger.signer import Ed25519Signer

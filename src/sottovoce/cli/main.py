@@ -25,7 +25,9 @@ from sottovoce.cli import (
     conformance,
     contributor,
     corpus,
+    deliveries,
     demo,
+    destinations,
     doctor,
     erase,
     evidence,
@@ -95,6 +97,8 @@ app.add_typer(conformance.app, name="conformance")
 app.command("submit")(submit.submit)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(contributor.app, name="contributor")
+app.add_typer(destinations.app, name="destinations")
+app.add_typer(deliveries.app, name="deliveries")
 
 
 class LogLevel(StrEnum):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryUnavailable
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import DeliveryForbidden, DeliveryUnavailable
 
 EARLY: Final = timedelta(minutes=5)
 """A session is renewed so long before it ends, so that none ends on its way."""

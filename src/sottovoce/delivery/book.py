@@ -20,12 +20,12 @@ from sottovoce.custody.rows import milliseconds, moment
 from sottovoce.database.delivery_tables import parcels
 from sottovoce.database.engine import reading, writing
 from sottovoce.database.upsert import insert_new
+from sottovoce.delivery.failures import DeliveryUnderWay
 from sottovoce.delivery.parcel import Errand, Waybill
 from sottovoce.delivery.protocol import Confirmed, How
 from sottovoce.delivery.receipts import ParcelRow, ParcelState, Receipt
 from sottovoce.domain.outcome import Evidence, Reason, Withheld
 from sottovoce.domain.recording import SealedObject
-from sottovoce.errors import DeliveryUnderWay
 from sottovoce.ledger.entry import Action, Entry, is_code
 from sottovoce.ledger.ledger import Ledger
 

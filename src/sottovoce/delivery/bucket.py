@@ -11,16 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sottovoce.delivery.checks import CANARY, checked, tried
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryLost, DeliveryUnavailable
 from sottovoce.delivery.parcel import Parcel
 from sottovoce.delivery.protocol import Check, Confirmed, How, Placed
-from sottovoce.errors import (
-    DeliveryForbidden,
-    DeliveryLost,
-    DeliveryUnavailable,
-    ObjectMissing,
-    StorageError,
-    StorageRefused,
-)
+from sottovoce.errors import ObjectMissing, StorageError, StorageRefused
 from sottovoce.storage.protocol import ObjectLabels, ObjectStore
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from sottovoce.delivery.failures import DeliveryForbidden
 from sottovoce.delivery.protocol import Check
-from sottovoce.errors import DeliveryError, DeliveryForbidden
+from sottovoce.errors import DeliveryError
 
 CANARY: Final = "sottovoce-canary"
 MOST_SKEW_S: Final = 120.0

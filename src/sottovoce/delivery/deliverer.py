@@ -15,6 +15,7 @@ from typing import Final
 
 from sottovoce.breaker import Breaker
 from sottovoce.delivery.book import Book, Gist
+from sottovoce.delivery.failures import DeliveryLost, DeliveryRefused, DeliveryUnavailable, DeliveryUnknown
 from sottovoce.delivery.packing import Order, Packer, used_objects
 from sottovoce.delivery.parcel import CallFacts, Errand, Parcel, Waybill
 from sottovoce.delivery.profile import Profile
@@ -22,18 +23,7 @@ from sottovoce.delivery.protocol import Confirmed, Destination, Placed
 from sottovoce.delivery.receipts import Receipt
 from sottovoce.domain.outcome import Passed, Reason, Withheld
 from sottovoce.domain.recording import Sealed
-from sottovoce.errors import (
-    DeliveryError,
-    DeliveryLost,
-    DeliveryRefused,
-    DeliveryUnavailable,
-    DeliveryUnknown,
-    MediaError,
-    PolicyError,
-    RecordingErased,
-    SealBroken,
-    SottovoceError,
-)
+from sottovoce.errors import DeliveryError, MediaError, PolicyError, RecordingErased, SealBroken, SottovoceError
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 60.0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sottovoce.errors import DeliveryRefused
+from sottovoce.delivery.failures import DeliveryRefused
 
 _HEADER: Final = re.compile(r"(content-type|content-md5|x-(amz|goog|ms)-[a-z0-9-]+)")
 _VALUE: Final = re.compile(r"[\x20-\x7e]{1,1024}")

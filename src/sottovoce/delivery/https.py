@@ -17,18 +17,13 @@ from urllib.parse import quote
 import httpx
 
 from sottovoce.delivery.checks import checked, skew_check
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryLost, DeliveryUnavailable, DeliveryUnknown
 from sottovoce.delivery.hosts import upload_headers, upload_url
 from sottovoce.delivery.login import Login
 from sottovoce.delivery.parcel import Item, Label, Parcel
 from sottovoce.delivery.profile import Multipart
 from sottovoce.delivery.protocol import Check, Confirmed, How, Placed
 from sottovoce.delivery.wire import Said, Wire
-from sottovoce.errors import (
-    DeliveryForbidden,
-    DeliveryLost,
-    DeliveryUnavailable,
-    DeliveryUnknown,
-)
 from sottovoce.policy.destinations import (
     ConfirmByAnswer,
     ConfirmByReading,

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 import httpx
 
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryUnavailable
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import DeliveryForbidden, DeliveryUnavailable
 
 EARLY_S: Final = 60.0
 """A token is renewed so long before it ends, so that none ends on its way."""

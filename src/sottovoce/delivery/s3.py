@@ -19,9 +19,10 @@ from urllib.parse import urlencode
 
 from sottovoce.delivery.assumed_role import Session
 from sottovoce.delivery.checks import CANARY, checked, skew_check, tried
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryLost, DeliveryRefused, DeliveryUnavailable
 from sottovoce.delivery.parcel import Item, Label, Parcel
 from sottovoce.delivery.protocol import Check, Confirmed, How, Placed
-from sottovoce.errors import DeliveryError, DeliveryForbidden, DeliveryLost, DeliveryRefused, DeliveryUnavailable
+from sottovoce.errors import DeliveryError
 
 T = TypeVar("T")
 

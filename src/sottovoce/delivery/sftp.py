@@ -21,10 +21,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from sottovoce.delivery.checks import CANARY, MOST_SKEW_S, checked, tried
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryLost, DeliveryUnavailable
 from sottovoce.delivery.parcel import Parcel
 from sottovoce.delivery.protocol import Check, Confirmed, How, Placed
 from sottovoce.domain.confidential import Confidential
-from sottovoce.errors import DeliveryError, DeliveryForbidden, DeliveryLost, DeliveryUnavailable
+from sottovoce.errors import DeliveryError
 
 PIECE: Final = 1 << 15
 """What every SFTP server takes in one packet (draft-ietf-secsh-filexfer-02, section 3)."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import assert_never
 from xml.sax.saxutils import escape
 
+from sottovoce.delivery.failures import DeliveryRefused
 from sottovoce.delivery.profile import Sidecar
-from sottovoce.errors import DeliveryRefused
 
 Facts = Mapping[str, str | int | float | None]
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import httpx
 
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryRefused, DeliveryUnavailable
 from sottovoce.delivery.login import Login
-from sottovoce.errors import DeliveryError, DeliveryForbidden, DeliveryRefused, DeliveryUnavailable
+from sottovoce.errors import DeliveryError
 
 MOST_ANSWER: Final = 1 << 20
 LONGEST_WAIT_S: Final = 600.0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from sottovoce.delivery.failures import DeliveryLost, DeliveryUnknown
+from sottovoce.delivery.parcel import Parcel
+from sottovoce.delivery.protocol import Check, Confirmed, How, Placed
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingRef, Sealed, SealedObject
 from sottovoce.domain.sound import Role
@@ -74,3 +79,48 @@ def redacted_parts(*, seed: int = 1, original: bytes = b"") -> dict[tuple[str, i
         ("map", None): b'{"spans": []}',
     }
     return {**({("original", None): original} if original else {}), **parts}
+
+
+@dataclass
+class MemoryDestination:
+    """Keeps parcels by name. `meets` is used up, one for each put: an error to raise, after keeping it or not."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    meets: deque[tuple[bool, BaseException]] = field(default_factory=deque)
+    keys: list[str] = field(default_factory=list)
+    cannot_be_asked: bool = False
+    takes_keys_once: bool = False
+    before_confirming: Callable[[], object] = lambda: None
+
+    def put(self, parcel: Parcel, *, key: str) -> Placed:
+        is_kept, failure = self.meets.popleft() if self.meets else (True, None)
+        if is_kept:
+            self.keys.append(key)
+            self.files |= {item.name: item.data.reveal() for item in parcel.items}
+        if failure is not None:
+            raise failure
+        return Placed(waybill=parcel.waybill, is_answered=True, reference="vendor-1")
+
+    def confirm(self, placed: Placed) -> Confirmed:
+        self.before_confirming()
+        if self.cannot_be_asked:
+            return self._believed(placed)
+        for label in placed.waybill.labels:
+            if hashlib.sha256(self.files.get(label.name, b"")).hexdigest() != label.sha256:
+                raise DeliveryLost("it is not there")
+        return Confirmed(how=How.READ_BACK, reference=placed.reference)
+
+    def withdraw(self, placed: Placed) -> bool:
+        for label in placed.waybill.labels:
+            self.files.pop(label.name, None)
+        return True
+
+    def probe(self) -> Sequence[Check]:
+        return [Check(name="memory", ok=True, says="it is there")]
+
+    def _believed(self, placed: Placed) -> Confirmed:
+        if placed.is_answered:
+            return Confirmed(how=How.WAIVED, reference=placed.reference)
+        if self.takes_keys_once:
+            raise DeliveryLost("it gave no answer")
+        raise DeliveryUnknown("nobody can tell")

@@ -21,6 +21,7 @@ from sottovoce.delivery.assumed_role import AssumedRole, OwnKeys, SessionKeys
 from sottovoce.delivery.book import Book
 from sottovoce.delivery.bucket import BucketDestination
 from sottovoce.delivery.deliverer import Clockwork, Deliverer, Route
+from sottovoce.delivery.failures import DeliveryRefused
 from sottovoce.delivery.https import IngestionDestination
 from sottovoce.delivery.login import KeyLogin, Login, TokenLogin
 from sottovoce.delivery.packing import Packer
@@ -32,7 +33,7 @@ from sottovoce.delivery.wire import Wire
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import MediaFormat, Sound
 from sottovoce.domain.spans import Span
-from sottovoce.errors import DeliveryRefused, PolicyError
+from sottovoce.errors import PolicyError
 from sottovoce.network import CheckedBackend, CheckedTransport
 from sottovoce.policy.destinations import ApiKeyLogin, OAuthLogin
 from sottovoce.policy.destinations import BucketDestination as BucketPolicy
