@@ -90,6 +90,7 @@ class S3Destination:
             **self._at(self._key(item.name)),
             "Body": data,
             "ContentType": item.content_type,
+            "ChecksumAlgorithm": "SHA256",
             "ChecksumSHA256": base64.b64encode(digest).decode(),
             "Tagging": urlencode(self._tags),
             "Metadata": {
