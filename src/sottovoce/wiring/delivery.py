@@ -10,6 +10,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -90,6 +91,13 @@ class Deliveries:
         self._root = house.workspace.root
         self._monotonic = monotonic
         self._opened: dict[str, Destination] = {}
+        self._closing = ExitStack()
+
+    def close(self) -> None:
+        """Let go of connections; what is asked for again opens again."""
+        self._opened.clear()
+        self.__dict__.pop("routes", None)
+        self._closing.close()
 
     @property
     def settings(self) -> Mapping[str, DestinationPolicy]:
@@ -218,13 +226,14 @@ class Deliveries:
             certificate=self._secret(given.client_certificate)() if given.client_certificate else None,
         )
         backend = CheckedBackend(loopback=False, private=given.private_network, refusal=DeliveryRefused)
-        return httpx.Client(
+        client = httpx.Client(
             transport=CheckedTransport(backend=backend, tls=tls),
             verify=tls,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(request_s, connect=_CONNECT_S),
         )
+        return self._closing.enter_context(client)
 
     def _login(self, given: OAuthLogin | ApiKeyLogin | None) -> Login | None:
         match given:

@@ -90,6 +90,8 @@ class House:
             close_sources(opened.pop("sources"))
         if "uploads" in opened:
             opened.pop("uploads").close()
+        if "deliveries" in opened:
+            opened["deliveries"].close()
         if "keystore" in opened:
             opened["keystore"].close()
         if "_database" in opened:
