@@ -82,6 +82,16 @@ def test_a_check_of_nobody(program, workspace):
     assert "vendor" in said.err
 
 
+def test_a_delivery_of_which_something_is_known_is_not_settled(program, workspace):
+    """Exit code 18, with what to look at."""
+    with_destination(workspace)
+    deliver_one(workspace)
+    (row,) = program("deliveries", "list", "-w", workspace, "--json").json["deliveries"]
+    said = program("deliveries", "settle", row["correlation"], "-w", workspace, "--lost")
+    assert said.code == 18
+    assert "deliveries list" in said.err
+
+
 def test_receipts_are_listed_with_their_lag(program, workspace):
     """What was delivered, how it was confirmed, and how long after the call."""
     with_destination(workspace)

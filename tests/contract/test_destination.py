@@ -187,7 +187,7 @@ def vendor(folder: Path, stack: ExitStack, *, way: str) -> Rig:
         secret_in_body=False,
         monotonic=time.monotonic,
     )
-    wire = Wire(http=http, monotonic=time.monotonic, now=now, request_s=2.0)
+    wire = Wire(connect=lambda: http, monotonic=time.monotonic, now=now, request_s=2.0)
     multipart = load_profile("generic", base=folder).multipart
     destination = IngestionDestination(settings=settings, wire=wire, login=login, multipart=multipart)
     faults = {"expired": "ended", "unanswered": "reset_after"}

@@ -9,7 +9,9 @@ import typer
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, span, table
-from sottovoce.delivery.receipts import ParcelRow, lag_summary
+from sottovoce.delivery.book import Gist
+from sottovoce.delivery.receipts import ParcelRow, ParcelState, lag_summary
+from sottovoce.domain.outcome import Withheld
 
 app = typer.Typer(no_args_is_help=True, help="What was handed over, with receipts.")
 
@@ -40,11 +42,28 @@ def list_(
         facts("From the end of the call", {**{k: span(v) for k, v in lag.items()}, "objective": span(objective_s)})
 
 
+@app.command()
+def settle(
+    correlation: Annotated[str, typer.Argument(help="The delivery's correlation id.")],
+    workspace: InWorkspace = HERE,
+    *,
+    arrived: Annotated[bool, typer.Option("--arrived/--lost", help="What the vendor said when you asked them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what became of a delivery of which nobody could tell: it has its receipt, or it is delivered again."""
+    house = house_at(workspace)
+    gist = Gist(purpose=house.policy.purpose.value, policy=house.loaded.digest, ended_at=None)
+    ended = house.deliveries.book.settle(correlation, arrived=arrived, gist=gist)
+    house.ledger.checkpoint()
+    state = ended.reason.value if isinstance(ended, Withheld) else ParcelState.DELIVERED.value
+    answer({"correlation": correlation, "state": state}) if as_json else facts("Settled", {correlation: state})
+
+
 def _cells(row: ParcelRow) -> tuple[object, ...]:
     receipt = row.receipt
     if receipt is None:
         state = row.reason.value if row.reason else f"{row.state.value} ({row.attempts})"
-        return ("", row.destination, state, row.error or "", f"{row.began_at:%Y-%m-%d %H:%M}", "", "", "")
+        return (row.correlation, row.destination, state, row.error or "", f"{row.began_at:%Y-%m-%d %H:%M}", "", "", "")
     speech = f"{receipt.active_permille / 10:.0f} %{' LOW' if receipt.is_quiet else ''}"
     lag = "" if receipt.lag_s is None else span(receipt.lag_s)
     at = f"{receipt.at:%Y-%m-%d %H:%M}"
@@ -60,6 +79,7 @@ def _as_json(row: ParcelRow) -> dict[str, Any]:
         "line": row.line,
         "recording": row.recording,
         "destination": row.destination,
+        "correlation": row.correlation,
         "state": row.state.value,
         "attempts": row.attempts,
         "began_at": row.began_at.isoformat(),

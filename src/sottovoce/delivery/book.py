@@ -20,7 +20,7 @@ from sottovoce.custody.rows import milliseconds, moment
 from sottovoce.database.delivery_tables import parcels
 from sottovoce.database.engine import reading, writing
 from sottovoce.database.upsert import insert_new
-from sottovoce.delivery.failures import DeliveryUnderWay
+from sottovoce.delivery.failures import DeliveryLost, DeliveryRefused, DeliveryUnderWay
 from sottovoce.delivery.parcel import Errand, Waybill
 from sottovoce.delivery.protocol import Confirmed, How
 from sottovoce.delivery.receipts import ParcelRow, ParcelState, Receipt
@@ -136,6 +136,22 @@ class Book:
             self._ledger.append(connection, [entry])
         return Withheld(reason=reason, evidence=evidence)
 
+    def settle(self, mark: str, *, arrived: bool, gist: Gist) -> Receipt | Withheld:
+        """A person asked the destination: a receipt on their word, or lost and to be delivered again.
+
+        Raises DeliveryRefused for any delivery of which something is known.
+        """
+        with reading(self._engine) as connection:
+            row = connection.execute(select(parcels).where(parcels.c.mark == mark)).mappings().first()
+        if row is None or row["state"] != ParcelState.WITHHELD.value or row["reason"] not in FINAL:
+            raise DeliveryRefused("no delivery of this name waits for word", hint="see `sottovoce deliveries list`")
+        errand = Errand(line=row["line"], recording=row["recording"], destination=row["destination"])
+        if arrived:
+            waybill, vouched = Waybill.of(row["waybill"]), Confirmed(how=How.VOUCHED)
+            return self.receive(errand, waybill, vouched, made_from=(), gist=gist)
+        self._change(errand, waybill=None)
+        return self.withhold(errand, Reason.DELIVERY_LOST, error=DeliveryLost.code, gist=gist)
+
     def rows(
         self, *, line: str | None = None, destination: str | None = None, limit: int | None = None
     ) -> tuple[ParcelRow, ...]:
@@ -236,6 +252,7 @@ def _parcel_row(row: RowMapping) -> ParcelRow:
         line=row["line"],
         recording=row["recording"],
         destination=row["destination"],
+        correlation=row["mark"],
         state=state,
         attempts=row["attempts"],
         began_at=moment(row["began_ms"]),

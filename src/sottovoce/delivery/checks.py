@@ -9,7 +9,7 @@ from typing import Final
 
 from sottovoce.delivery.failures import DeliveryForbidden
 from sottovoce.delivery.protocol import Check
-from sottovoce.errors import DeliveryError
+from sottovoce.errors import SottovoceError
 
 CANARY: Final = "sottovoce-canary"
 MOST_SKEW_S: Final = 120.0
@@ -20,7 +20,7 @@ def checked(name: str, ask: Callable[[], str]) -> Check:
     """What was said, or why not and what mends it."""
     try:
         return Check(name=name, ok=True, says=ask())
-    except DeliveryError as error:
+    except SottovoceError as error:
         return Check(name=name, ok=False, says=f"{error.code}: {error}", mend=error.hint)
 
 

@@ -27,6 +27,8 @@ class How(StrEnum):
     """What lies there was read, and is what was sent."""
     WAIVED = "waived"
     """Somebody said that its word is enough."""
+    VOUCHED = "vouched"
+    """Nobody could tell, and a person asked them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

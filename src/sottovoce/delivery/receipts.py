@@ -71,6 +71,7 @@ class ParcelRow:
     line: str
     recording: str
     destination: str
+    correlation: str
     state: ParcelState
     attempts: int
     began_at: datetime

@@ -26,7 +26,17 @@ from sottovoce.errors import DeliveryError
 
 T = TypeVar("T")
 
-ENDED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"})
+ENDED: Final = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+"""A session that is over, or keys that were rotated: once more with others."""
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _CHANGED: Final = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody"})
 _TOO_LARGE: Final = frozenset({"EntityTooLarge", "InvalidTag", "MetadataTooLarge", "InvalidArgument"})
@@ -213,7 +223,7 @@ def _by_code(failure: Any) -> DeliveryError:
     code = str(failure.response.get("Error", {}).get("Code", ""))
     status = int(failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in ENDED:
-        return _SessionEnded("the session has ended", hint="check the role's session duration")
+        return _SessionEnded("the destination refuses the session or its keys", hint="check the keys, or the role")
     if code in _MISSING:
         return _lost()
     if code in _CHANGED:

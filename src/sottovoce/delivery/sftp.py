@@ -128,8 +128,7 @@ class SftpDestination:
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
-        import paramiko
-
+        paramiko = _library()
         with _failures_named(), socket.create_connection(self._place, timeout=self._timeout_s) as line:
             line.settimeout(self._timeout_s)
             transport = paramiko.Transport(line)
@@ -164,14 +163,21 @@ class SftpDestination:
 
     def _key(self) -> Any:
         """The private key in OpenSSH's or PEM form."""
-        import paramiko
-
+        paramiko = _library()
         text = self._private_key().reveal()
         password = self._passphrase().reveal() if self._passphrase else None
         for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
             with suppress(paramiko.SSHException, ValueError):
                 return kind.from_private_key(io.StringIO(text), password=password)
         raise DeliveryForbidden("the private key cannot be read", hint="give an Ed25519, ECDSA or RSA key as PEM")
+
+
+def _library() -> Any:
+    try:
+        import paramiko
+    except ImportError:
+        raise DeliveryForbidden("SFTP needs paramiko", hint="install sottovoce[sftp]") from None
+    return paramiko
 
 
 def _read(sftp: Any, path: str) -> tuple[int, str]:
@@ -205,8 +211,7 @@ def _lost() -> DeliveryLost:
 @contextmanager
 def _failures_named() -> Iterator[None]:
     """What paramiko and the system raise, in our words: theirs hold hosts and paths."""
-    import paramiko
-
+    paramiko = _library()
     try:
         yield
     except DeliveryError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any, Final
 
 import httpx
@@ -51,20 +52,24 @@ class Said:
 
 
 class Wire:
-    """Sends requests over one client. `request_s` is for one of them, whatever it is busy with."""
+    """Sends requests over one client, made when it is first needed. `request_s` is for each, however busy."""
 
     def __init__(
         self,
         *,
-        http: httpx.Client,
+        connect: Callable[[], httpx.Client],
         monotonic: Callable[[], float],
         now: Callable[[], datetime],
         request_s: float,
     ) -> None:
-        self._http = http
+        self._connect = connect
         self._monotonic = monotonic
         self.now = now
         self._request_s = request_s
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        return self._connect()
 
     def send(
         self,

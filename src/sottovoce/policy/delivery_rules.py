@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = ("{id}", "{name}", "{reference}")
 _LOCAL: Final = ("http://127.0.0.1:", "http://localhost:")
-_AMAZON_ONLY: Final = ("role", "external_id", "kms_key", "access_key", "secret_key")
+_AMAZON_ONLY: Final = ("role", "external_id", "sts_endpoint", "kms_key", "access_key", "secret_key")
 
 
 def delivery_flaws(policy: Policy) -> Iterator[Flaw]:
@@ -39,12 +39,10 @@ def _bucket(at: Path, given: BucketDestination) -> Iterator[Flaw]:
         )
     if given.external_id is not None and given.role is None:
         yield Flaw(path=(*at, "external_id"), message="an external id goes with a role", hint="name the `role`")
-    if given.endpoint is not None and not given.endpoint.startswith(("https://", *_LOCAL)):
-        yield Flaw(
-            path=(*at, "endpoint"),
-            message="a destination is spoken to over https",
-            hint="write `https://`",
-        )
+    for name in ("endpoint", "sts_endpoint"):
+        url = getattr(given, name)
+        if url is not None and not url.startswith(("https://", *_LOCAL)):
+            yield Flaw(path=(*at, name), message="a destination is spoken to over https", hint="write `https://`")
 
 
 def _https(at: Path, given: HttpsDestination) -> Iterator[Flaw]:

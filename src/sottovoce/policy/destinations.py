@@ -71,6 +71,8 @@ class BucketDestination(_Destination):
     """Amazon: the role of the other account that is assumed."""
     external_id: SecretRef | None = None
     """What the other account asks for when its role is assumed."""
+    sts_endpoint: str | None = None
+    """Where the role is assumed, when it is not at Amazon's own STS."""
     session_minutes: Annotated[int, Field(ge=15, le=720)] = 60
     kms_key: str | None = None
     """Amazon: the key the objects are encrypted with (SSE-KMS)."""

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, assert_never
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from sottovoce.delivery.assumed_role import AssumedRole, OwnKeys, SessionKeys
 from sottovoce.delivery.book import Book
 from sottovoce.delivery.bucket import BucketDestination
 from sottovoce.delivery.deliverer import Clockwork, Deliverer, Route
-from sottovoce.delivery.failures import DeliveryRefused
+from sottovoce.delivery.failures import DeliveryForbidden, DeliveryRefused
 from sottovoce.delivery.https import IngestionDestination
 from sottovoce.delivery.login import KeyLogin, Login, TokenLogin
 from sottovoce.delivery.packing import Packer
@@ -34,7 +35,7 @@ from sottovoce.delivery.wire import Wire
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.sound import MediaFormat, Sound
 from sottovoce.domain.spans import Span
-from sottovoce.errors import PolicyError
+from sottovoce.errors import PolicyError, WorkspaceError
 from sottovoce.network import CheckedBackend, CheckedTransport
 from sottovoce.policy.destinations import ApiKeyLogin, OAuthLogin
 from sottovoce.policy.destinations import BucketDestination as BucketPolicy
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 _REQUEST_S: Final = 120.0
 """For one request; a delivery has its own deadline for all of them."""
 _CONNECT_S: Final = 10.0
+_STS_S: Final = 30.0
 
 
 class SpeechStudio:
@@ -211,7 +213,10 @@ class Deliveries:
     def _ingestion(self, given: HttpsPolicy, profile: Profile) -> IngestionDestination:
         request_s = min(_REQUEST_S, float(given.deadline_s))
         wire = Wire(
-            http=self._client(given, request_s), monotonic=self._monotonic, now=self._house.clock, request_s=request_s
+            connect=partial(self._client, given, request_s),
+            monotonic=self._monotonic,
+            now=self._house.clock,
+            request_s=request_s,
         )
         return IngestionDestination(
             settings=given, wire=wire, login=self._login(given.login), multipart=profile.multipart
@@ -268,7 +273,15 @@ class Deliveries:
         )
 
     def _secret(self, reference: str) -> Callable[[], Confidential[str]]:
-        return partial(resolve_secret, reference, base=self._root)
+        return partial(_resolved, reference, self._root)
+
+
+def _resolved(reference: str, base: Path) -> Confidential[str]:
+    """DeliveryForbidden, naming the reference, while the secret is missing: what waits for it is delivered later."""
+    try:
+        return resolve_secret(reference, base=base)
+    except WorkspaceError as missing:
+        raise DeliveryForbidden(str(missing), hint=missing.hint) from None
 
 
 def pipeline_version() -> str:
@@ -307,12 +320,14 @@ def _connect(given: BucketPolicy, keys: SessionKeys | None) -> Any:
 
 def _connect_sts(given: BucketPolicy, keys: Callable[[], SessionKeys | None]) -> Any:
     import boto3
+    from botocore.config import Config
 
     found = keys()
     secrets = (
         {"aws_access_key_id": found.access_key, "aws_secret_access_key": found.secret_key.reveal()} if found else {}
     )
-    return boto3.client("sts", region_name=given.region, endpoint_url=given.endpoint, **secrets)
+    chosen = Config(connect_timeout=_CONNECT_S, read_timeout=_STS_S, retries={"total_max_attempts": 1})
+    return boto3.client("sts", region_name=given.region, endpoint_url=given.sts_endpoint, config=chosen, **secrets)
 
 
 def _tls(*, ca: Confidential[str] | None, certificate: Confidential[str] | None) -> ssl.SSLContext:

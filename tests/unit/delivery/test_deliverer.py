@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sottovoce.delivery.book import Gist
 from sottovoce.delivery.failures import (
     DeliveryLost,
     DeliveryRefused,
@@ -19,6 +20,8 @@ from sottovoce.delivery.receipts import ParcelState, lag_summary
 from sottovoce.domain.outcome import Passed, Reason, Withheld
 from sottovoce.errors import BreakerOpen, KeyShredded, PolicyError, RecordingErased
 from sottovoce.ledger.entry import Action
+
+GIST = Gist(purpose="analytics", policy=None, ended_at=None)
 
 
 class Killed(BaseException):
@@ -177,6 +180,35 @@ def test_what_nobody_can_tell_is_not_sent_again(desk: Any) -> None:
     assert len(desk.destination.keys) == 1
     assert len(desk.entries(Action.DELIVERY_WITHHELD)) == 1
     assert len(desk.custody.of_recording(sealed.ref.key)) == 1
+
+
+def unknown(desk: Any, sealed: Any) -> str:
+    desk.destination.cannot_be_asked = True
+    desk.destination.meets.append((True, DeliveryUnavailable("no answer")))
+    assert desk.deliver(sealed).reason is Reason.DELIVERY_UNKNOWN
+    return str(desk.errand(sealed).mark)
+
+
+def test_a_persons_word_settles_what_nobody_could_tell(desk: Any) -> None:
+    """It arrived: a receipt that says on whose word, with its entry in the ledger."""
+    sealed = desk.sealed()
+    mark = unknown(desk, sealed)
+    receipt = desk.book.settle(mark, arrived=True, gist=GIST)
+    assert receipt.confirmed is How.VOUCHED
+    assert desk.deliver(sealed).value == receipt
+    assert len(desk.entries(Action.RECORDING_DELIVERED)) == 1
+
+
+def test_what_a_person_found_lost_is_delivered_again(desk: Any) -> None:
+    """It did not arrive: it is sent once more, and that is all."""
+    sealed = desk.sealed()
+    mark = unknown(desk, sealed)
+    assert desk.book.settle(mark, arrived=False, gist=GIST).reason is Reason.DELIVERY_LOST
+    assert isinstance(desk.deliver(sealed), Passed)
+    with pytest.raises(DeliveryRefused):
+        desk.book.settle(mark, arrived=False, gist=GIST)
+    with pytest.raises(DeliveryRefused):
+        desk.book.settle("nobody", arrived=True, gist=GIST)
 
 
 def test_a_destination_that_takes_a_key_once_is_sent_it_again(desk: Any) -> None:

@@ -73,7 +73,7 @@ def destination(
         "confirm": {"kind": "status", "url": f"{vendor.url}/calls/{{id}}"},
         **keys,
     }
-    wire = Wire(http=http or connect(vendor, stack), monotonic=time.monotonic, now=now, request_s=request_s)
+    wire = Wire(connect=lambda: http or connect(vendor, stack), monotonic=time.monotonic, now=now, request_s=request_s)
     settings = HttpsDestination.model_validate(given)
     multipart = load_profile("callminer", base=Path()).multipart
     return IngestionDestination(settings=settings, wire=wire, login=login, multipart=multipart)

@@ -115,7 +115,7 @@ def test_an_assumed_role(house_with: Callable[[str], House], monkeypatch: pytest
         s3.create_bucket(Bucket="wired-staging")
         receipt = delivered(
             house_with(
-                f"kind: bucket, url: 's3://wired-staging/in', endpoint: '{address}', region: us-east-1, "
+                f"kind: bucket, url: 's3://wired-staging/in', endpoint: '{address}', sts_endpoint: '{address}', region: us-east-1, "
                 "access_key: 'env:AK', secret_key: 'env:SK', external_id: 'env:EXT', "
                 "role: 'arn:aws:iam::123456789012:role/staging'"
             )
