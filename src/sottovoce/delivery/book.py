@@ -89,6 +89,10 @@ class Book:
         """What is about to leave."""
         self._change(errand, waybill=waybill.as_json())
 
+    def nothing_left(self, errand: Errand) -> None:
+        """What was about to leave surely did not: whoever comes next need not look for it."""
+        self._change(errand, waybill=None)
+
     def let_go(self, errand: Errand, *, error: str | None = None) -> None:
         """Not at it any more; whoever comes next begins by looking whether it arrived."""
         self._change(errand, lease_ms=0, **({"error": error} if error else {}))

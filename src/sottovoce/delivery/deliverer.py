@@ -61,6 +61,15 @@ class Clockwork:
     sleep: Callable[[float], None] = field(repr=False)
 
 
+class _Attempts:
+    """What is known of one parcel's tries so far."""
+
+    def __init__(self, *, parcel: Parcel) -> None:
+        self.parcel = parcel
+        self.placed = Placed(waybill=parcel.waybill)
+        self.may_be_there = False
+
+
 class Deliverer:
     """Carries out errands; several may run, in any number of processes."""
 
@@ -125,29 +134,41 @@ class Deliverer:
         )
         parcel = self._packer.pack(sealed, about, order)
         self._book.placing(errand, parcel.waybill)
-        return self._hand_over(route, parcel)
+        return self._hand_over(errand, route, parcel)
 
-    def _hand_over(self, route: Route, parcel: Parcel) -> tuple[Placed, Confirmed]:
-        """Tries until it is there, the tries are used up, or the time is."""
+    def _hand_over(self, errand: Errand, route: Route, parcel: Parcel) -> tuple[Placed, Confirmed]:
+        """Tries until it is there, the tries are used up, or the time is; what surely never left is written down."""
+        attempts = _Attempts(parcel=parcel)
+        try:
+            return self._tried(route, attempts)
+        except SottovoceError:
+            if not attempts.may_be_there:
+                self._book.nothing_left(errand)
+            raise
+
+    def _tried(self, route: Route, attempts: _Attempts) -> tuple[Placed, Confirmed]:
         until = self._time.monotonic() + route.deadline_s
-        placed, may_be_there = Placed(waybill=parcel.waybill), False
         for attempt in range(1, route.tries + 1):
             try:
-                found = self._look(route, placed) if may_be_there else None
-                if found is None:
-                    with route.breaker.call(DeliveryUnavailable, DeliveryLost):
-                        placed = route.destination.put(parcel, key=parcel.waybill.mark)
-                        may_be_there = True
-                        found = route.destination.confirm(placed)
-                return placed, found
-            except DeliveryLost:
-                if attempt == route.tries or not self._wait(attempt, None, until):
-                    raise
-            except DeliveryUnavailable as error:
-                may_be_there = may_be_there or error.may_be_there
-                if attempt == route.tries or not self._wait(attempt, error.retry_after_s, until):
+                found = self._look(route, attempts.placed) if attempts.may_be_there else None
+                return attempts.placed, found or self._once(route, attempts)
+            except (DeliveryLost, DeliveryUnavailable) as error:
+                asked_for = error.retry_after_s if isinstance(error, DeliveryUnavailable) else None
+                if attempt == route.tries or not self._wait(attempt, asked_for, until):
                     raise
         raise DeliveryUnavailable("the destination was given no try")
+
+    def _once(self, route: Route, attempts: _Attempts) -> Confirmed:
+        """Put and believed, or not; from here on it may be there unless the destination surely kept nothing."""
+        parcel = attempts.parcel
+        with route.breaker.call(DeliveryUnavailable, DeliveryLost):
+            try:
+                attempts.placed = route.destination.put(parcel, key=parcel.waybill.mark)
+            except DeliveryUnavailable as error:
+                attempts.may_be_there = attempts.may_be_there or error.may_be_there
+                raise
+            attempts.may_be_there = True
+            return route.destination.confirm(attempts.placed)
 
     def _look(self, route: Route, placed: Placed) -> Confirmed | None:
         """Whether it is there, as far as the destination can be asked. Raises DeliveryUnknown, DeliveryUnavailable."""

@@ -182,6 +182,18 @@ def test_what_nobody_can_tell_is_not_sent_again(desk: Any) -> None:
     assert len(desk.custody.of_recording(sealed.ref.key)) == 1
 
 
+def test_what_surely_never_left_is_sent_later_even_where_nobody_can_ask(desk: Any) -> None:
+    """A destination that is down keeps nothing: once it is up, what waited is delivered, asked about or not."""
+    sealed = desk.sealed()
+    desk.destination.cannot_be_asked = True
+    for _ in range(desk.route.tries):
+        desk.destination.meets.append((False, DeliveryUnavailable("down", may_be_there=False)))
+    with pytest.raises(DeliveryUnavailable):
+        desk.deliver(sealed)
+    assert isinstance(desk.deliver(sealed), Passed)
+    assert len(desk.destination.keys) == 1
+
+
 def unknown(desk: Any, sealed: Any) -> str:
     desk.destination.cannot_be_asked = True
     desk.destination.meets.append((True, DeliveryUnavailable("no answer")))
