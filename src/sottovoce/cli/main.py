@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 policy, 4 workspace, 5 media, 6 models and hearing,
 7 vault, 8 custody (a ledger that does not verify), 9 source, 10 engine, 11 release refused, 12 a
-wrong truth file, 13 access, 14 uploads, 15 events, 16 judging calls, 17 a ledger with an unsigned tail.
+wrong truth file, 13 access, 14 uploads, 15 events, 16 judging calls, 17 a ledger with an unsigned tail, 18 delivery.
 Errors are one line and a hint; tracebacks, which could quote speech, are not printed.
 """
 
@@ -27,7 +27,9 @@ from sottovoce.cli import (
     conformance,
     contributor,
     corpus,
+    deliveries,
     demo,
+    destinations,
     doctor,
     erase,
     evidence,
@@ -99,6 +101,8 @@ app.add_typer(conformance.app, name="conformance")
 app.command("submit")(submit.submit)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(contributor.app, name="contributor")
+app.add_typer(destinations.app, name="destinations")
+app.add_typer(deliveries.app, name="deliveries")
 
 
 class LogLevel(StrEnum):

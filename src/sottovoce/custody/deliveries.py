@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, update
 
 from sottovoce.custody.nodes import delivery_node, object_node, recording_node
 from sottovoce.custody.records import add_edge, known_recording
@@ -58,13 +58,6 @@ class Deliveries:
 
         Raises UnknownRecording, RecordingErased: what is erased is not delivered.
         """
-        row = {
-            "id": delivery.id,
-            "recording": delivery.recording,
-            "destination": delivery.destination,
-            "receipt": delivery.receipt,
-            "delivered_ms": milliseconds(delivery.delivered_at),
-        }
         facts = {"destination": delivery.destination, "receipt": delivery.receipt, "delivery": delivery.id}
         entry = Entry(
             at=delivery.delivered_at,
@@ -75,7 +68,7 @@ class Deliveries:
         )
         with writing(self._engine) as connection:
             known_recording(connection, delivery.recording)
-            if not insert_new(connection, deliveries, row):
+            if not insert_new(connection, deliveries, _row(delivery)):
                 return False
             parent = object_node(object_id) if object_id else recording_node(delivery.recording)
             add_edge(connection, parent, delivery_node(delivery.id), "delivered")
@@ -112,6 +105,43 @@ class Deliveries:
             )
             for row in rows
         )
+
+
+def expect_recall(connection: Connection, delivery: Delivery) -> None:
+    """Before anything leaves: from now on an erasure recalls it, whether it arrives or not.
+
+    Raises UnknownRecording, RecordingErased: what is erased is not delivered.
+    """
+    known_recording(connection, delivery.recording)
+    insert_new(connection, deliveries, _row(delivery))
+
+
+def has_arrived(connection: Connection, delivery: Delivery, object_ids: Sequence[str]) -> None:
+    """What was expected was delivered, made from these objects. Raises RecordingErased when it was erased meanwhile."""
+    known_recording(connection, delivery.recording)
+    mine = deliveries.c.id == delivery.id
+    connection.execute(
+        update(deliveries)
+        .where(mine)
+        .values(delivered_ms=milliseconds(delivery.delivered_at), receipt=delivery.receipt)
+    )
+    for parent in object_ids:
+        add_edge(connection, object_node(parent), delivery_node(delivery.id), "delivered")
+
+
+def never_left(connection: Connection, delivery: str) -> None:
+    """What was expected will not be delivered; one that an erasure recalls stays recalled."""
+    connection.execute(delete(deliveries).where(deliveries.c.id == delivery, deliveries.c.erasure.is_(None)))
+
+
+def _row(delivery: Delivery) -> dict[str, str | int]:
+    return {
+        "id": delivery.id,
+        "recording": delivery.recording,
+        "destination": delivery.destination,
+        "receipt": delivery.receipt,
+        "delivered_ms": milliseconds(delivery.delivered_at),
+    }
 
 
 def recall(connection: Connection, erasure: str, keys: Sequence[str]) -> dict[str, int]:

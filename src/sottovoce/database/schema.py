@@ -7,6 +7,7 @@ from sottovoce.database import (
     agreement_tables,
     compliance_tables,
     custody_tables,
+    delivery_tables,
     question_tables,
     upload_tables,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "agreement_tables",
     "compliance_tables",
     "custody_tables",
+    "delivery_tables",
     "metadata",
     "question_tables",
     "upload_tables",

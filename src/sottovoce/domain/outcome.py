@@ -65,6 +65,16 @@ class Reason(StrEnum):
     AGREEMENT_MISSING = "AGREEMENT_MISSING"
     AGREEMENT_EXPIRED = "AGREEMENT_EXPIRED"
     RETENTION_TERMS_SHORT = "RETENTION_TERMS_SHORT"
+    # delivery (SPEC 10)
+    PARCEL_FAILED = "PARCEL_FAILED"
+    """What was sealed could not be opened or brought into the destination's form."""
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+    """The destination could not be reached, or refused us, for too long."""
+    DELIVERY_REFUSED = "DELIVERY_REFUSED"
+    DELIVERY_LOST = "DELIVERY_LOST"
+    """The destination said yes, and kept nothing or something else."""
+    DELIVERY_UNKNOWN = "DELIVERY_UNKNOWN"
+    """Nobody can tell whether it arrived; it is not sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

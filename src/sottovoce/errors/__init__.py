@@ -45,6 +45,7 @@
     │   ├── MediaReplaced        not the recording any more that was admitted
     │   └── MediaGone            deleted or never there
     │       └── MediaArchived    in the source's archive: it has to be restored first
+    ├── DeliveryError            handing a recording over to a destination; its leaves are in delivery/failures.py
     ├── EngineError              durable execution
     │   └── EngineUnavailable    its database does not answer (retryable)
     ├── ProcessDied              a process of ours ended in the middle of a file: a crash, or no memory
@@ -135,6 +136,7 @@ from sottovoce.errors.keeping import (
 )
 from sottovoce.errors.moving import (
     BulkFailed,
+    DeliveryError,
     EngineError,
     EngineUnavailable,
     MediaArchived,
@@ -176,6 +178,7 @@ __all__ = [
     "ComplianceError",
     "CredentialInvalid",
     "CustodyError",
+    "DeliveryError",
     "DetectionError",
     "EngineError",
     "EngineUnavailable",

@@ -1,4 +1,4 @@
-"""Where recordings come from, and what carries them."""
+"""Where recordings come from, what carries them, and where they go."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ class EngineUnavailable(EngineError):
 class ProcessDied(SottovoceError):
     code = "E_PROCESS_DIED"
     exit_code = 10
+
+
+class DeliveryError(SottovoceError):
+    code = "E_DELIVERY"
+    exit_code = 18

@@ -117,6 +117,7 @@ class Action(StrEnum):
     RETENTION_AT_SOURCE = "retention.at_source"
     RECORDING_PROTECTED = "recording.protected"
     RECORDING_UNPROTECTED = "recording.unprotected"
+    DELIVERY_WITHHELD = "delivery.withheld"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from sottovoce.policy.admission import Wording as Wording
 from sottovoce.policy.agreements import Agreements, Residency
 from sottovoce.policy.amazon import AmazonTranscribe
 from sottovoce.policy.analytics import Analytics
+from sottovoce.policy.destinations import Delivery
 from sottovoce.policy.engine import ComplianceEngine
 from sottovoce.policy.key_services import FileKeys, Keys
 from sottovoce.policy.ledger import Ledger
@@ -328,6 +329,7 @@ class Policy(Strict):
     agreements: Agreements = Agreements()
     residency: Residency = Residency()
     analytics: Analytics = Analytics()
+    delivery: Delivery = Delivery()
 
     def for_analytics(self) -> Policy:
         """The same policy as the analytics line reads it: its own ground and exclusions, and all that qualifies."""

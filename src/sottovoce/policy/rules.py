@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sottovoce.policy.admission_rules import admission_flaws
 from sottovoce.policy.agreement_rules import agreement_flaws
 from sottovoce.policy.amazon import AMAZON
+from sottovoce.policy.delivery_rules import delivery_flaws
 from sottovoce.policy.document import Path
 from sottovoce.policy.engine import troubles
 from sottovoce.policy.flaw import Flaw as Flaw
@@ -345,4 +346,5 @@ _RULES: tuple[Callable[[Policy], Iterator[Flaw]], ...] = (
     _amazon,
     agreement_flaws,
     queue_flaws,
+    delivery_flaws,
 )

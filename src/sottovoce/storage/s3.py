@@ -177,9 +177,18 @@ class _NoVersions(StorageError):
 
 
 def connect_s3(
-    *, endpoint: str | None, region: str | None, keys: tuple[str, str] | None, retries: int, timeout_s: int
+    *,
+    endpoint: str | None,
+    region: str | None,
+    keys: tuple[str, str] | None,
+    retries: int,
+    timeout_s: int,
+    token: str | None = None,
 ) -> Any:
-    """A boto3 client, with the machine's own credentials where no keys are given. StorageError without boto3."""
+    """A boto3 client, with the machine's own credentials where no keys are given; `token` goes with those of a session.
+
+    StorageError without boto3.
+    """
     try:
         import boto3
         from botocore.config import Config
@@ -193,6 +202,8 @@ def connect_s3(
         s3={"addressing_style": "path" if endpoint else "auto"},
     )
     secrets = {"aws_access_key_id": keys[0], "aws_secret_access_key": keys[1]} if keys else {}
+    if keys and token:
+        secrets["aws_session_token"] = token
     return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=chosen, **secrets)
 
 

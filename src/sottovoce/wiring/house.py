@@ -58,6 +58,7 @@ from sottovoce.wiring.amazon import compose_amazon_transcriber, compose_vendor_f
 from sottovoce.wiring.compliance import ComplianceRooms
 from sottovoce.wiring.corridor import compose_carrier, compose_concluder, open_queue, open_worker
 from sottovoce.wiring.custody import Custody
+from sottovoce.wiring.delivery import Deliveries
 from sottovoce.wiring.features import with_features
 from sottovoce.wiring.intake import compose_desk, compose_door, compose_outbox
 from sottovoce.wiring.key_providers import open_provider
@@ -107,6 +108,8 @@ class House:
             close_sources(opened.pop("sources"))
         if "uploads" in opened:
             opened.pop("uploads").close()
+        if "deliveries" in opened:
+            opened["deliveries"].close()
         if "keystore" in opened:
             opened["keystore"].close()
         if "_database" in opened:
@@ -346,6 +349,11 @@ class House:
     @cached_property
     def compliance(self) -> ComplianceRooms:
         return ComplianceRooms(house=self, database=self._database)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """Destinations, and what they were given."""
+        return Deliveries(self)
 
     # the corridor
 

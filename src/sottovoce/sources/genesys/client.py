@@ -16,11 +16,11 @@ import httpx
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import SourceError, SourceRefused, SourceUnavailable
+from sottovoce.network import CheckedBackend, CheckedTransport
 from sottovoce.sources.genesys.auth import ClientCredentials
 from sottovoce.sources.genesys.budget import Budget, RateBudget
 from sottovoce.sources.genesys.exchange import LOST, Answer, Send, Wait, persist
 from sottovoce.sources.genesys.hosts import Hosts
-from sottovoce.sources.genesys.network import CheckedBackend, CheckedTransport
 from sottovoce.sources.genesys.paths import TOKEN
 from sottovoce.sources.protocol import Timing
 

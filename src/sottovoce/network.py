@@ -1,8 +1,8 @@
-"""Connections of the media client: to public addresses only, and to the address that was checked.
+"""Connections to hosts that an answer named: to public addresses only, and to the address that was checked.
 
 An allowed name may still resolve to an address inside (DNS rebinding, SECURITY.md 5.2). So the name is
 resolved once, every address it has must be global, and the connection goes to one of exactly those;
-TLS still checks the name. Loopback is allowed to the sandbox alone.
+TLS still checks the name. Loopback is allowed to the sandbox alone, private networks to whoever configured one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from sottovoce.errors import SourceRefused
+from sottovoce.errors import SottovoceError, SourceRefused
 
 Resolve = Callable[[str, int], list[str]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -42,12 +42,20 @@ def is_public(text: str) -> bool:
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Resolves, checks, connects to what was checked. Raises SourceRefused before any connection."""
+    """Resolves, checks, connects to what was checked. Raises `refusal` before any connection."""
 
     def __init__(
-        self, *, loopback: bool, lookup: Resolve = resolve, inner: httpcore.NetworkBackend | None = None
+        self,
+        *,
+        loopback: bool,
+        private: bool = False,
+        refusal: type[SottovoceError] = SourceRefused,
+        lookup: Resolve = resolve,
+        inner: httpcore.NetworkBackend | None = None,
     ) -> None:
         self._loopback = loopback
+        self._private = private
+        self._refusal = refusal
         self._lookup = lookup
         self._inner = inner or httpcore.SyncBackend()
 
@@ -73,11 +81,11 @@ class CheckedBackend(httpcore.NetworkBackend):
         except OSError:
             raise httpcore.ConnectError("the name does not resolve") from None
         if not all(self._allowed(address) for address in addresses):
-            raise SourceRefused("a media host leads to an address that is not public")
+            raise self._refusal("a host leads to an address that is not public")
         return addresses
 
     def _allowed(self, address: str) -> bool:
-        return is_public(address) or (self._loopback and ipaddress.ip_address(address).is_loopback)
+        return self._private or is_public(address) or (self._loopback and ipaddress.ip_address(address).is_loopback)
 
 
 class CheckedTransport(httpx.HTTPTransport):

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sottovoce.errors import SourceRefused
-from sottovoce.sources.genesys.network import CheckedBackend, CheckedTransport, is_public, resolve
+from sottovoce.network import CheckedBackend, CheckedTransport, is_public, resolve
 
 TLS = httpx.create_ssl_context(trust_env=False)
 
