@@ -23,9 +23,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8", errors="strict")
         _check_depth(text)
-        value = json.loads(
-            text, object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
-        )
+        value = _DECODER.decode(text)
     except EventRefused:
         raise
     except (ValueError, RecursionError):
@@ -74,3 +72,8 @@ def _fraction(text: str) -> float:
     if len(text) > MAX_DIGITS:
         raise EventRefused("the body holds a number that is too long")
     return float(text)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
+)

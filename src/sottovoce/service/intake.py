@@ -3,19 +3,22 @@
 Answers: 202 with a receipt once the event is durable; 200 with the same receipt for each copy of it; 422 where its id
 came with another body before; 400, 401, 413, 415 for what is refused, in that generality; 503 with `Retry-After` when
 it cannot be written down now. `GET /healthz` says that the process lives, `GET /readyz` that its database answers.
-No body, header or id of a request is ever logged or repeated in an answer.
+No body, header or id of a request is ever logged or repeated in an answer. Where it is refused before its body is read,
+the connection is closed: what is not wanted is not read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sottovoce.errors import EventRefused, IntakeBusy, LedgerUnavailable, SignatureRefused, SottovoceError
+from sottovoce.intake.batch import Receipt
 from sottovoce.intake.clerk import Clerk
-from sottovoce.intake.desk import Receipt
 from sottovoce.intake.door import Door
 from sottovoce.intake.protocol import Message
 from sottovoce.intake.strict_json import MAX_BYTES
@@ -25,9 +28,23 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 EVENTS: Final = "/v1/events/recordings"
+HEALTH: Final = "/healthz", "/readyz"
 MAX_HEADERS: Final = 100
 BODY_DEADLINE_S: Final = 15.0
 RETRY_AFTER_S: Final = 5
+_PLAIN: Final = (b"content-type", b"application/json"), (b"cache-control", b"no-store")
+_CLOSE: Final = (b"connection", b"close")
+_LENGTH: Final = re.compile(r"[0-9]{1,12}")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+Header = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Mapping[str, str]
+    headers: tuple[Header, ...] = ()
 
 
 class IntakeApp:
@@ -42,47 +59,54 @@ class IntakeApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            status, body, headers = await self._answer(scope, receive)
-            await _respond(send, status, body, headers)
+            await _respond(send, await self._answer(scope, receive))
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         path, method = scope["path"], scope["method"]
         if path == EVENTS:
-            return await self._event(scope, receive) if method == "POST" else _error(405, "method_not_allowed")
-        if path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
-            return await self._health(deep=path == "/readyz")
-        return _error(404, "not_found")
+            return await self._event(scope, receive) if method == "POST" else _not_allowed(b"POST")
+        if path in HEALTH:
+            return (
+                await self._health(deep=path == "/readyz") if method in ("GET", "HEAD") else _not_allowed(b"GET, HEAD")
+            )
+        return _unread(404, "not_found")
 
-    async def _event(self, scope: Scope, receive: Receive) -> _Answer:
+    async def _event(self, scope: Scope, receive: Receive) -> Answer:
         headers = _headers(scope)
         if headers is None:
-            return _error(400, "headers")
+            return _unread(400, "headers")
         if headers.get("content-type", "application/json").split(";")[0].strip().lower() != "application/json":
-            return _error(415, "content_type")
+            return _unread(415, "content_type")
+        if _is_too_large(headers):
+            return _unread(413, "too_large")
         try:
-            body = await asyncio.wait_for(_body(receive), BODY_DEADLINE_S)
-            if body is None:
-                return _error(413, "too_large")
-            arrival = self._door.admit(_message(scope, headers, body))
-            return _receipt(await self._clerk.accept(arrival))
+            async with asyncio.timeout(BODY_DEADLINE_S):
+                body = await _body(receive)
+        except TimeoutError:
+            return _unread(408, "body_too_slow")
+        except EventRefused:
+            return _unread(400, "event")
+        return _unread(413, "too_large") if body is None else await self._accepted(_message(scope, headers, body))
+
+    async def _accepted(self, message: Message) -> Answer:
+        try:
+            return _receipt(await self._clerk.accept(self._door.admit(message)))
         except SignatureRefused:
             return _error(401, "signature")
         except EventRefused:
             return _error(400, "event")
         except (IntakeBusy, LedgerUnavailable):
-            return _error(503, "unavailable", retry_after_s=RETRY_AFTER_S)
-        except TimeoutError:
-            return _error(408, "body_too_slow")
+            return _unavailable()
         except Exception:  # noqa: BLE001 - the server would log what nobody foresaw, and its message may hold a value
             return _error(500, "unexpected")
 
-    async def _health(self, *, deep: bool) -> _Answer:
+    async def _health(self, *, deep: bool) -> Answer:
         try:
             if deep:
                 await asyncio.get_running_loop().run_in_executor(None, self._ready)
         except SottovoceError:
-            return _error(503, "unavailable", retry_after_s=RETRY_AFTER_S)
-        return 200, {"status": "ok"}, {}
+            return _unavailable()
+        return Answer(200, {"status": "ok"})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -95,18 +119,27 @@ class IntakeApp:
                 return
 
 
-_Answer = tuple[int, dict[str, str], dict[str, str]]
-
-
-def _receipt(receipt: Receipt) -> _Answer:
+def _receipt(receipt: Receipt) -> Answer:
     if receipt.conflict:
         return _error(422, "conflict")
-    return 202 if receipt.fresh else 200, {"job": receipt.job, "status": "accepted"}, {}
+    return Answer(202 if receipt.fresh else 200, {"job": receipt.job, "status": "accepted"})
 
 
-def _error(status: int, code: str, *, retry_after_s: int | None = None) -> _Answer:
-    headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-    return status, {"error": code}, headers
+def _error(status: int, code: str, *headers: Header) -> Answer:
+    return Answer(status, {"error": code}, headers)
+
+
+def _unread(status: int, code: str, *headers: Header) -> Answer:
+    """A refusal while the body may still come: the connection ends with it."""
+    return _error(status, code, _CLOSE, *headers)
+
+
+def _not_allowed(methods: bytes) -> Answer:
+    return _unread(405, "method_not_allowed", (b"allow", methods))
+
+
+def _unavailable() -> Answer:
+    return _error(503, "unavailable", (b"retry-after", str(RETRY_AFTER_S).encode()))
 
 
 def _headers(scope: Scope) -> dict[str, str] | None:
@@ -114,6 +147,12 @@ def _headers(scope: Scope) -> dict[str, str] | None:
     given = scope["headers"]
     found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in given}
     return found if len(given) <= MAX_HEADERS and len(found) == len(given) else None
+
+
+def _is_too_large(headers: Mapping[str, str]) -> bool:
+    """By its own account. What says nothing of its length is counted while it comes."""
+    length = headers.get("content-length", "0")
+    return _LENGTH.fullmatch(length) is None or int(length) > MAX_BYTES
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -138,9 +177,8 @@ def _message(scope: Scope, headers: dict[str, str], body: bytes) -> Message:
     return Message(headers=headers, body=body, method=scope["method"], target=target)
 
 
-async def _respond(send: Send, status: int, body: dict[str, str], headers: dict[str, str]) -> None:
-    data = json.dumps(body, separators=(",", ":")).encode()
-    plain = {"content-type": "application/json", "content-length": str(len(data)), "cache-control": "no-store"}
-    pairs = [(name.encode(), value.encode()) for name, value in (plain | headers).items()]
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
+async def _respond(send: Send, answer: Answer) -> None:
+    data = _encode(answer.body).encode()
+    headers = [*_PLAIN, (b"content-length", b"%d" % len(data)), *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": data})

@@ -7,7 +7,6 @@ Participants keep the attributes that policy names and no others.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
@@ -74,7 +73,7 @@ class HmacTokenizer:
 
     def token(self, kind: str, value: str) -> str:
         message = json.dumps([kind, value]).encode()
-        return hmac.new(self._key.reveal(), message, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._key.reveal(), message, "sha256").hex()[:32]
 
 
 def recording_key(tokenizer: Tokenizer, source: str, *ids: str) -> str:

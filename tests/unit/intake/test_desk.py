@@ -15,8 +15,9 @@ from sqlalchemy import Engine, select
 from sottovoce.database.compliance_tables import intake_jobs
 from sottovoce.database.engine import reading
 from sottovoce.errors import IntakeBusy, LedgerUnavailable
+from sottovoce.intake.batch import Arrival
 from sottovoce.intake.clerk import Clerk
-from sottovoce.intake.desk import Arrival, Desk
+from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.event import Kind
 
