@@ -7,7 +7,8 @@ lock back from whoever reads the next request. So what is known is asked for onc
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ WAITING, READY = "waiting", "ready"
 
 _MOST_VALUES: Final = 30_000
 """Of one statement: SQLite binds 32,766 and PostgreSQL 65,535."""
+_EVENTS: Final = "SELECT event, digest, job FROM intake_events WHERE sender = {mark} AND event IN (VALUES {marks})"
+_JOBS: Final = "SELECT subject, id, rank FROM intake_jobs WHERE subject IN (VALUES {marks})"
 _json = json.JSONEncoder().encode
 
 
@@ -120,15 +123,20 @@ class Batch:
 
 
 def _known_events(connection: Connection, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], tuple[str, str]]:
-    wanted = list({(arrival.delivery.sender, arrival.delivery.id) for arrival in arrivals})
-    query = "SELECT sender, event, digest, job FROM intake_events WHERE (sender, event) IN (VALUES {})"
-    return {(row[0], row[1]): (row[2], row[3]) for row in _found(connection, query, wanted)}
+    """Asked sender by sender: SQLite searches no index for pairs, and would read the whole table."""
+    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    for arrival in arrivals:
+        wanted[arrival.delivery.sender].add(arrival.delivery.id)
+    return {
+        (sender, row[0]): (row[1], row[2])
+        for sender, events in wanted.items()
+        for row in _found(connection, _EVENTS, (sender,), events)
+    }
 
 
 def _known_jobs(connection: Connection, arrivals: Sequence[Arrival]) -> dict[str, tuple[str, int]]:
-    wanted = [(subject,) for subject in {arrival.subject for arrival in arrivals}]
-    query = "SELECT subject, id, rank FROM intake_jobs WHERE subject IN (VALUES {})"
-    return {row[0]: (row[1], row[2]) for row in _found(connection, query, wanted)}
+    subjects = {arrival.subject for arrival in arrivals}
+    return {row[0]: (row[1], row[2]) for row in _found(connection, _JOBS, (), subjects)}
 
 
 def _advance(connection: Connection, subjects: Sequence[str], kind: Kind, *, now: int) -> None:
@@ -144,9 +152,10 @@ def _advance(connection: Connection, subjects: Sequence[str], kind: Kind, *, now
     connection.execute(update(table).where(table.c.subject.in_(subjects)).values(**learned))
 
 
-def _found(connection: Connection, query: str, keys: Sequence[tuple[str, ...]]) -> Iterator[Any]:
-    for marks, values in _parts(connection, keys):
-        yield from connection.exec_driver_sql(query.format(marks), values)
+def _found(connection: Connection, query: str, given: tuple[str, ...], keys: Iterable[str]) -> Iterator[Any]:
+    mark = _mark(connection)
+    for marks, values in _parts(connection, [(key,) for key in keys]):
+        yield from connection.exec_driver_sql(query.format(mark=mark, marks=marks), given + values)
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -161,9 +170,12 @@ def _parts(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Iterator[
     if not rows:
         return
     width = len(rows[0])
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    row_marks = f"({', '.join([mark] * width)})"
+    row_marks = f"({', '.join([_mark(connection)] * width)})"
     step = _MOST_VALUES // width
     for at in range(0, len(rows), step):
         part = rows[at : at + step]
         yield ", ".join([row_marks] * len(part)), tuple(value for row in part for value in row)
+
+
+def _mark(connection: Connection) -> str:
+    return "%s" if connection.dialect.name == "postgresql" else "?"

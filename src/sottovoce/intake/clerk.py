@@ -15,7 +15,7 @@ from sottovoce.intake.batch import Arrival, Receipt
 from sottovoce.intake.desk import Desk
 
 MOST_WAITING: Final = 10_000
-BATCH: Final = 256
+BATCH: Final = 128
 
 
 class Clerk:

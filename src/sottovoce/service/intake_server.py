@@ -1,7 +1,8 @@
 """Serving the intake: uvicorn, and what it leaves open of a request's size and time before its body is asked for.
 
 Its parser takes heads, chunk extensions and trailers of any length, and waits for them for ever. Here a head has at
-most 32 KiB and 15 seconds, and nothing sends more than two bytes for each byte that a body may have.
+most 32 KiB and 15 seconds, and nothing sends more than two bytes for each byte that a body may have. It also writes an
+answer's head and body one by one, at two calls of the kernel and two packets for each event: here they go together.
 """
 
 from __future__ import annotations
@@ -24,15 +25,46 @@ _TOO_LONG: Final = (
 )
 
 
+class Joined(asyncio.Transport):
+    """Holds an answer's head until its body is written, or there is none."""
+
+    def __init__(self, inner: asyncio.Transport) -> None:
+        super().__init__()
+        self._inner = inner
+        self._head = b""
+        self.is_closing = inner.is_closing  # type: ignore[method-assign]
+        self.pause_reading = inner.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = inner.resume_reading  # type: ignore[method-assign]
+        self.get_extra_info = inner.get_extra_info  # type: ignore[method-assign]
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        part = bytes(data)
+        if not self._head and part.endswith(b"\r\n\r\n") and not part.startswith(b"HTTP/1.1 100"):
+            self._head = part
+            return
+        self._inner.write(self._head + part)
+        self._head = b""
+
+    def flush(self) -> None:
+        if self._head:
+            self._inner.write(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        self.flush()
+        self._inner.close()
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Counts what was fed since a head or a message was last complete."""
 
+    transport: Joined
     _fed = 0
     _in_body = False
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(Joined(transport))
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -55,6 +87,10 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._fed, self._in_body = 0, False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.transport.flush()
+        super().on_response_complete()
 
     def _await_head(self) -> None:
         self._waiting = self.loop.call_later(HEAD_DEADLINE_S, self.transport.close)
