@@ -26,13 +26,15 @@ def serve(
     """Serve POST /v1/events/recordings until interrupted; put TLS in front of it."""
     import uvicorn
 
+    from sottovoce.service.intake_server import configured
+
     house = house_at(workspace, actor="intake")
     settings = house.policy.intake
     app = _app(house)
     at = port or settings.port
     url = f"http://{settings.host}:{at}/v1/events/recordings"
     answer({"url": url}) if as_json else say(f"Taking events at {url}; Ctrl-C ends it.")
-    uvicorn.run(app, host=settings.host, port=at, log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(configured(app, host=settings.host, port=at)).run()
 
 
 @app.command("status")
