@@ -22,10 +22,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 try:
     import atheris
@@ -121,6 +121,12 @@ class Trial:
         self.counted: Counter[int] = Counter()
         self.slowest_s = 0.0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.close()
+
     def __call__(self, data: bytes) -> int:
         """The status. Raises Finding."""
         began = time.process_time()
@@ -212,15 +218,16 @@ def seeds() -> list[bytes]:
     return [*signed, *(bytes([13, 7]) + headers + body for body in bodies)]
 
 
-def giants() -> list[bytes]:
+def giants() -> Iterator[bytes]:
     """As much as a body may be, of one thing that parsers trip over, in each way of signing."""
     from sottovoce.intake.strict_json import MAX_BYTES
 
     things = [*TRIPS, b'{"a":', b'"\\"', b"\\", b"[]", b"{}", b'[""', b'{"a":[1e5],', b'"a","', b" ", b"\n"]
-    whole = [(thing * (MAX_BYTES // len(thing) + 1))[:MAX_BYTES] for thing in things]
-    return [
-        bytes([how, 0]) + body for body in (*whole, *(b'{"type":"' + each[:-9] for each in whole)) for how in range(14)
-    ]
+    for thing in things:
+        body = (thing * (MAX_BYTES // len(thing) + 1))[:MAX_BYTES]
+        for how in range(14):
+            yield bytes([how, 0]) + body
+            yield bytes([how, 0]) + b'{"type":"' + body[:-9]
 
 
 def mutated(chance: random.Random, good: list[bytes]) -> bytes:
@@ -247,16 +254,16 @@ def run_seeded(runs: int, seed: int) -> int:
 
 def tried(name: str, inputs: Iterable[bytes]) -> int:
     """0 when nothing was found; prints what was."""
-    trial = Trial(our_door())
-    for data in inputs:
-        try:
-            trial(data)
-        except Exception as error:  # noqa: BLE001 - finding these is what this is for
-            what = error if isinstance(error, Finding) else ""
-            print(f"{type(error).__name__}: {what} for an input of {len(data)} bytes: {data[:4096].hex()}")
-            return 1
-    print(f"{name}: {trial.summary()}", flush=True)
-    return 0
+    with Trial(our_door()) as trial:
+        for data in inputs:
+            try:
+                trial(data)
+            except Exception as error:  # noqa: BLE001 - finding these is what this is for
+                what = error if isinstance(error, Finding) else ""
+                print(f"{type(error).__name__}: {what} for an input of {len(data)} bytes: {data[:4096].hex()}")
+                return 1
+        print(f"{name}: {trial.summary()}", flush=True)
+        return 0
 
 
 def run_guided(runs: int, seed: int) -> None:
