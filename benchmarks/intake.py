@@ -37,6 +37,8 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from sqlalchemy import event
 
+from sottovoce.service.intake_server import serve
+
 SECRET = b"k" * 32
 PATH = "/v1/events/recordings"
 Make = Callable[[Path, float], uvicorn.Config]
@@ -69,8 +71,8 @@ def main() -> None:
     ratios = sorted(one.rate / other.rate for one, other in zip(ours, plain, strict=True))
     best = max(each.rate for each in ours) / max(each.rate for each in plain)
     print(
-        f"ratio {statistics.median(ratios):.1f}, the median of {len(ratios)} rounds ({ratios[0]:.1f} to {ratios[-1]:.1f}); "
-        f"best to best {best:.1f}; {chosen.connections} connections, each commit {chosen.commit_ms:g} ms longer than this disk's"
+        f"ratio {statistics.median(ratios):.1f}, median of {len(ratios)} rounds ({ratios[0]:.1f} to {ratios[-1]:.1f}); "
+        f"best to best {best:.1f}; {chosen.connections} connections, commits {chosen.commit_ms:g} ms slower than the disk"
     )
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder, Server(our_app, Path(folder), commit_s) as server:
         Load(server.port, 8).burst(500)
@@ -198,7 +200,7 @@ class Server:
 
 
 def _serve(make: Make, folder: Path, commit_s: float, listening: socket.socket) -> None:
-    uvicorn.Server(make(folder, commit_s)).run(sockets=[listening])
+    serve(make(folder, commit_s), sockets=[listening])
 
 
 def a_request(number: int) -> bytes:

@@ -7,8 +7,6 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvicorn
-
 from sottovoce.database.engine import open_engine
 from sottovoce.domain.confidential import Confidential
 from sottovoce.intake.clerk import Clerk
@@ -16,7 +14,7 @@ from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.signatures import StandardWebhooks
 from sottovoce.service.intake import IntakeApp
-from sottovoce.service.intake_server import configured
+from sottovoce.service.intake_server import configured, serve
 from sottovoce.sources.protocol import HmacTokenizer
 from sottovoce.wiring.intake import SourcePseudonyms
 
@@ -31,7 +29,7 @@ def main() -> None:
         clock=lambda: datetime.now(UTC),
     )
     app = IntakeApp(door=door, clerk=Clerk(desk=desk), ready=desk.counts)
-    uvicorn.Server(configured(app, host="127.0.0.1", port=int(sys.argv[2]), backlog=4096)).run()
+    serve(configured(app, host="127.0.0.1", port=int(sys.argv[2]), backlog=4096))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,8 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Serve POST /v1/events/recordings until interrupted; put TLS in front of it."""
-    import uvicorn
-
     from sottovoce.service.intake_server import configured
+    from sottovoce.service.intake_server import serve as served
 
     house = house_at(workspace, actor="intake")
     settings = house.policy.intake
@@ -34,7 +33,7 @@ def serve(
     at = port or settings.port
     url = f"http://{settings.host}:{at}/v1/events/recordings"
     answer({"url": url}) if as_json else say(f"Taking events at {url}; Ctrl-C ends it.")
-    uvicorn.Server(configured(app, host=settings.host, port=at)).run()
+    served(configured(app, host=settings.host, port=at))
 
 
 @app.command("status")

@@ -8,13 +8,15 @@ answer's head and body one by one, at two calls of the kernel and two packets fo
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sottovoce.intake.strict_json import MAX_BYTES
-from sottovoce.service.intake import IntakeApp
+from sottovoce.service.intake import WHOLE, IntakeApp
 
 MAX_HEAD: Final = 32 << 10
 HEAD_DEADLINE_S: Final = 15.0
@@ -86,6 +88,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._fed, self._in_body = 0, False
+        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -106,6 +109,13 @@ class BoundedHttp(HttpToolsProtocol):
             if not self._in_body and not answering:
                 self.transport.write(_TOO_LONG)
             self.transport.close()
+
+
+def serve(config: uvicorn.Config, *, sockets: list[socket.socket] | None = None) -> None:
+    """Until interrupted. What the program is made of is not searched for garbage again while requests come."""
+    gc.collect()
+    gc.freeze()
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 def configured(app: IntakeApp, **more: Any) -> uvicorn.Config:
