@@ -49,7 +49,8 @@ bench: .venv/.developing  ## figures, ours beside the reference, in one run
 chaos: .venv/.developing  ## kill workers at random, long form
 	SOTTOVOCE_CHAOS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m chaos --timeout=3600 tests/chaos
 
-fuzz: .venv/.developing  ## mutated messages at the intake; with atheris installed, guided by coverage
+fuzz: .venv/.developing  ## a million messages at the intake, guided by coverage where atheris has a wheel
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --quiet atheris==3.0.0 || echo "no atheris here: a random walk instead"
 	$(BIN)/python scripts/fuzz_intake.py -runs=$(or $(RUNS),1000000)
 
 shredding: .venv/.developing  ## 20,000 recordings, half of them erased, every byte of what is left searched

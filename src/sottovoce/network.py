@@ -21,7 +21,8 @@ from sottovoce.errors import SottovoceError, SourceRefused
 Resolve = Callable[[str, int], list[str]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""NAT64, well-known and local-use (RFC 6052, 8215), and IPv4-compatible addresses (RFC 4291 2.5.5.1)."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -98,5 +99,6 @@ class CheckedTransport(httpx.HTTPTransport):
 
 
 def _carries_another(address: ipaddress.IPv6Address) -> bool:
-    """IPv4 inside IPv6: mapped, 6to4, Teredo or NAT64 would reach what the check did not see."""
-    return bool(address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64)
+    """IPv4 inside IPv6: mapped, compatible, 6to4, Teredo or NAT64 would reach what the check did not see."""
+    translated = any(address in network for network in _TRANSLATED)
+    return translated or bool(address.ipv4_mapped or address.sixtofour or address.teredo)

@@ -13,7 +13,7 @@ import pytest
 
 from sottovoce.compliance.task import QUEUE
 from sottovoce.domain.confidential import Confidential
-from sottovoce.intake.desk import Arrival
+from sottovoce.intake.batch import Arrival
 from sottovoce.intake.event import Announcement, Kind
 from sottovoce.intake.protocol import Delivery
 from sottovoce.ledger.entry import Action

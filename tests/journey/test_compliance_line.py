@@ -22,6 +22,7 @@ from sottovoce.policy.template import demo_policy
 from sottovoce.sandbox.faults import Faults
 from sottovoce.sandbox.serve import Sandbox
 from sottovoce.service.intake import IntakeApp
+from sottovoce.service.intake_server import configured
 from sottovoce.settings import Workspace
 from sottovoce.testing import judging
 from sottovoce.testing.house import PASSPHRASE
@@ -66,7 +67,7 @@ def intake(house: House) -> Iterator[str]:
     """The intake on a port of its own, with its own house as a process of its own would have."""
     serving = House(house.workspace, actor="intake")
     app = IntakeApp(door=serving.door, clerk=Clerk(desk=serving.desk), ready=serving.desk.counts)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    server = uvicorn.Server(configured(app, port=0))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

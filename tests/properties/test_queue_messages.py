@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import EventRefused, SignatureRefused
-from sottovoce.intake.desk import Arrival
+from sottovoce.intake.batch import Arrival
 from sottovoce.intake.door import Door
 from sottovoce.intake.messages import QUEUE_ID, BrokerTrusted, Parcel, as_message
 from sottovoce.intake.protocol import Verifier

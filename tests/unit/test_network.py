@@ -59,6 +59,8 @@ def test_public_addresses_are_reached(address: str) -> None:
         "::ffff:8.8.8.8",
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "::169.254.169.254",
         "2002:a9fe:a9fe::1",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
         "ff02::1",

@@ -29,7 +29,8 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Serve POST /v1/events/recordings until interrupted; put TLS in front of it."""
-    import uvicorn
+    from sottovoce.service.intake_server import configured
+    from sottovoce.service.intake_server import serve as served
 
     house = house_at(workspace, actor="intake")
     settings = house.policy.intake
@@ -37,7 +38,7 @@ def serve(
     at = port or settings.port
     url = f"http://{settings.host}:{at}/v1/events/recordings"
     answer({"url": url}) if as_json else say(f"Taking events at {url}; Ctrl-C ends it.")
-    uvicorn.run(app, host=settings.host, port=at, log_level="warning", access_log=False, server_header=False)
+    served(configured(app, host=settings.host, port=at))
 
 
 @app.command("consume")

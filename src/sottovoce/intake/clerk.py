@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from sottovoce.errors import IntakeBusy, SottovoceError
-from sottovoce.intake.desk import Arrival, Desk, Receipt
+from sottovoce.intake.batch import Arrival, Receipt
+from sottovoce.intake.desk import Desk
 
 MOST_WAITING: Final = 10_000
-BATCH: Final = 256
+BATCH: Final = 128
 
 
 class Clerk:

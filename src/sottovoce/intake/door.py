@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sottovoce.errors import EventRefused, SignatureRefused
-from sottovoce.intake.desk import Arrival
+from sottovoce.intake.batch import Arrival
 from sottovoce.intake.event import read_event
 from sottovoce.intake.protocol import Message, Pseudonyms, Verifier
 from sottovoce.intake.strict_json import MAX_BYTES, parse_object

@@ -29,7 +29,10 @@ class Kind(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Kind).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Announcement:
 
 
 CONVERSATION_ENDS: Final = re.compile(r"v2\.detail\.events\.conversation\.\{id\}\.(customer|user)\.end")
+_RECORDINGS: Final = {kind.value: kind for kind in Kind if kind is not Kind.ENDED}
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _PERSONAL: Final = {"externalCallerId": "customer", "ani": "customer", "extension": "extension", "email": "email"}
 _LONGEST: Final = 320
@@ -61,10 +65,9 @@ def read_event(body: Mapping[str, Any], pseudonyms: Pseudonyms) -> Announcement:
     name = body.get("type", body.get("event"))
     if not isinstance(name, str):
         raise EventRefused("the event has no type")
-    kinds = {kind.value: kind for kind in Kind if kind is not Kind.ENDED}
-    kind = kinds.get(name.removeprefix("recording:"))
+    kind = _RECORDINGS.get(name.removeprefix("recording:"))
     if kind is None:
-        raise EventRefused("the event's type is not one we know", hint=", ".join(kinds))
+        raise EventRefused("the event's type is not one we know", hint=", ".join(_RECORDINGS))
     return _recording(kind, _object(body, "data") if "data" in body else body, pseudonyms)
 
 

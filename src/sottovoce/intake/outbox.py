@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 from sottovoce.database.compliance_tables import intake_jobs
 from sottovoce.database.engine import reading, writing
 from sottovoce.database.upsert import insert_new
-from sottovoce.intake.desk import DEAD, DONE, HANDED, READY, WAITING, milliseconds
+from sottovoce.intake.batch import READY, WAITING
+from sottovoce.intake.desk import DEAD, DONE, HANDED, milliseconds
 from sottovoce.intake.event import Kind
 
 OVER: Final = (DONE, DEAD)

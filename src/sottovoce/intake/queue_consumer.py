@@ -15,7 +15,7 @@ from contextlib import closing
 from typing import Final, Protocol
 
 from sottovoce.errors import LedgerUnavailable, QueueRefused, QueueUnavailable, SottovoceError
-from sottovoce.intake.desk import Arrival, Receipt
+from sottovoce.intake.batch import Arrival, Receipt
 from sottovoce.intake.door import Door
 from sottovoce.intake.messages import Parcel, as_message
 

@@ -21,8 +21,8 @@ from sottovoce.errors import EventRefused, SignatureRefused, SottovoceError, Ver
 from sottovoce.intake.protocol import Message, Verifier
 from sottovoce.intake.strict_json import parse_object
 from sottovoce.service.intake import (
+    ASGI,
     BODY_DEADLINE_S,
-    RETRY_AFTER_S,
     Answer,
     Receive,
     Scope,
@@ -30,12 +30,12 @@ from sottovoce.service.intake import (
     body_of,
     headers_of,
     message_of,
+    not_allowed,
     refusal,
     respond,
+    unavailable,
 )
 from sottovoce.wiring.engine import EngineRooms
-
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 VERDICTS: Final = "/v1/verdicts"
 MOST_AT_ONCE: Final = 4
@@ -106,7 +106,7 @@ class EngineApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
         if path == VERDICTS and self._desk is not None:
-            await respond(send, *await self._guarded(self._verdict(self._desk, scope, receive)))
+            await respond(send, await self._guarded(self._verdict(self._desk, scope, receive)))
         elif path.startswith(PATH) and self._gallery is not None:
             await self._sound(self._gallery, scope, send)
         else:
@@ -114,7 +114,7 @@ class EngineApp:
 
     async def _verdict(self, desk: VerdictDesk, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] != "POST":
-            return refusal(405, "method_not_allowed")
+            return not_allowed(b"POST")
         headers = headers_of(scope)
         if headers is None:
             return refusal(400, "headers")
@@ -127,18 +127,18 @@ class EngineApp:
             standing, correlation = await asyncio.to_thread(desk.take, message_of(scope, headers, body))
         if standing in _STATUS:
             return refusal(*_STATUS[standing])
-        return 200, {"correlationId": correlation, "status": "concluded"}, {}
+        return Answer(200, {"correlationId": correlation, "status": "concluded"})
 
     async def _sound(self, gallery: Shows, scope: Scope, send: Send) -> None:
         if scope["method"] != "GET":
-            await respond(send, *refusal(405, "method_not_allowed"))
+            await respond(send, not_allowed(b"GET"))
             return
         async with self._room:
             answer = await self._guarded(self._opened(gallery, scope["path"].removeprefix(PATH)))
             if isinstance(answer, Confidential):
                 await _send_sound(send, answer)
             else:
-                await respond(send, *answer)
+                await respond(send, answer)
 
     async def _opened(self, gallery: Shows, token: str) -> Answer | Confidential[bytes]:
         found = await asyncio.to_thread(gallery.open, token)
@@ -155,8 +155,7 @@ class EngineApp:
         except VerdictRefused:
             return refusal(422, "verdict")
         except SottovoceError as error:
-            passing = error.retryable
-            return refusal(503, "unavailable", retry_after_s=RETRY_AFTER_S) if passing else refusal(500, "unexpected")
+            return unavailable() if error.retryable else refusal(500, "unexpected")
         except TimeoutError:
             return refusal(408, "body_too_slow")
         except Exception:  # noqa: BLE001 - the server would log what nobody foresaw, and its message may hold a value

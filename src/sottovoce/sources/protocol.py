@@ -7,7 +7,6 @@ Participants keep the attributes that policy names and no others.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
@@ -29,6 +28,7 @@ AGENT = "agent"
 _WITHHELD = frozenset({"", "anonymous", "restricted", "unavailable", "unknown", "private", "blocked"})
 _NUMBER_NOISE = re.compile(r"[ ().\-/]")
 _NUMBER = re.compile(r"\+?[0-9]{3,20}")
+_encode = json.JSONEncoder().encode
 
 
 @runtime_checkable
@@ -70,16 +70,17 @@ class HmacTokenizer:
     def __init__(self, *, key: Confidential[bytes]) -> None:
         if len(key.reveal()) < 16:
             raise ValueError("a tokenizer key has at least 16 bytes")
-        self._key = key
+        self._keyed = hmac.new(key.reveal(), digestmod="sha256")
 
     def token(self, kind: str, value: str) -> str:
-        message = json.dumps([kind, value]).encode()
-        return hmac.new(self._key.reveal(), message, hashlib.sha256).hexdigest()[:32]
+        mac = self._keyed.copy()
+        mac.update(_encode([kind, value]).encode())
+        return mac.hexdigest()[:32]
 
 
 def recording_key(tokenizer: Tokenizer, source: str, *ids: str) -> str:
     """The opaque name of a recording: nobody without the workspace key can tell whose it is."""
-    return tokenizer.token(RECORDING, json.dumps([source, *ids]))
+    return tokenizer.token(RECORDING, _encode([source, *ids]))
 
 
 def customer_token(tokenizer: Tokenizer, value: str | None) -> str | None:

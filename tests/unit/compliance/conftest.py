@@ -32,7 +32,8 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef, SealedObject
 from sottovoce.domain.sound import Role, Sound
 from sottovoce.errors import ObjectMissing, StorageError, VaultError
-from sottovoce.intake.desk import Arrival, Desk
+from sottovoce.intake.batch import Arrival
+from sottovoce.intake.desk import Desk
 from sottovoce.intake.event import Announcement, Kind
 from sottovoce.intake.outbox import Outbox
 from sottovoce.intake.protocol import Delivery

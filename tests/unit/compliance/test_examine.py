@@ -44,7 +44,8 @@ from sottovoce.errors import (
     SourceRefused,
     SourceUnavailable,
 )
-from sottovoce.intake.desk import Arrival, Desk
+from sottovoce.intake.batch import Arrival
+from sottovoce.intake.desk import Desk
 from sottovoce.intake.event import Announcement, Kind
 from sottovoce.intake.outbox import Outbox
 from sottovoce.intake.protocol import Delivery

@@ -90,7 +90,8 @@ def test_other_paths_and_methods(ask: Any) -> None:
     """Only what is there answers."""
     asked = [("GET", EVENTS), ("POST", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("DELETE", "/healthz")]
     found = ask(*({"method": method, "url": url} for method, url in asked))
-    assert [r.status_code for r in found] == [405, 404, 200, 200, 404]
+    assert [r.status_code for r in found] == [405, 404, 200, 200, 405]
+    assert [r.headers.get("allow") for r in found] == ["POST", None, None, None, "GET, HEAD"]
 
 
 def test_a_database_that_is_gone_is_not_ready(ask: Any) -> None:

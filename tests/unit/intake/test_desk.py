@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sottovoce.errors import IntakeBusy, LedgerUnavailable
+from sottovoce.intake.batch import Arrival
 from sottovoce.intake.clerk import Clerk
-from sottovoce.intake.desk import Arrival, Desk
+from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.event import Kind
 from sottovoce.intake.outbox import Job, Outbox

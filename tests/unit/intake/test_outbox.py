@@ -10,7 +10,8 @@ from sqlalchemy import Engine, select
 
 from sottovoce.database.compliance_tables import intake_jobs
 from sottovoce.database.engine import reading, writing
-from sottovoce.intake.desk import Arrival, Desk
+from sottovoce.intake.batch import Arrival
+from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.outbox import Due, Outbox
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sottovoce.errors import LedgerUnavailable, QueueRefused, QueueUnavailable
-from sottovoce.intake.desk import Arrival, Desk, Receipt
+from sottovoce.intake.batch import Arrival, Receipt
+from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.messages import BrokerTrusted, Parcel
 from sottovoce.intake.protocol import Pseudonyms
