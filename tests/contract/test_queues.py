@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sottovoce.errors import QueueRefused, QueueUnavailable
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 from sottovoce.intake.queue_consumer import Broker
 from sottovoce.testing.brokers import Server, free_port
 from sottovoce.testing.queue_feeds import Feed, kafka_feed, memory_feed, rabbitmq_feed, redis_feed, sqs_feed
@@ -43,9 +43,9 @@ def feed(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield feed
 
 
-def taken(broker: Broker, count: int) -> list[Parcel]:
+def taken(broker: Broker, count: int) -> list[Posted]:
     """So many, in as many takes as it needs; fewer when twenty came back with nothing."""
-    found: list[Parcel] = []
+    found: list[Posted] = []
     empty = 0
     while len(found) < count and empty < 20:
         came = broker.take()
@@ -61,11 +61,11 @@ def test_a_message_comes_out_as_it_was_put_in(feed: Feed) -> None:
     for body in sent if feed.is_text else [*sent[:3], b"\x80\x04K\x01.\x00\xff"]:
         feed.send(body)
     with closing(feed.open()) as broker:
-        parcels = taken(broker, 4)
-        assert [parcel.body for parcel in parcels][:3] == sent[:3]
-        assert len(parcels) == 4
-        broker.done(parcels)
-        assert feed.is_text or parcels[3].body == b"\x80\x04K\x01.\x00\xff"
+        posted = taken(broker, 4)
+        assert [one.body for one in posted][:3] == sent[:3]
+        assert len(posted) == 4
+        broker.done(posted)
+        assert feed.is_text or posted[3].body == b"\x80\x04K\x01.\x00\xff"
 
 
 def test_headers_come_with_their_message(feed: Feed) -> None:
@@ -74,9 +74,9 @@ def test_headers_come_with_their_message(feed: Feed) -> None:
         pytest.skip("the broker has no headers")
     feed.send(b"{}", {"webhook-id": "evt-1"})
     with closing(feed.open()) as broker:
-        (parcel,) = taken(broker, 1)
-        broker.done([parcel])
-    assert parcel.headers["webhook-id"] in ("evt-1", b"evt-1")
+        (one,) = taken(broker, 1)
+        broker.done([one])
+    assert one.headers["webhook-id"] in ("evt-1", b"evt-1")
 
 
 def test_nothing_is_inflated(feed: Feed) -> None:
@@ -84,9 +84,9 @@ def test_nothing_is_inflated(feed: Feed) -> None:
     body = b"eNpLBAAAYgBi" if feed.is_text else zlib.compress(b"a" * 1000)
     feed.send(body, {"compression": "application/x-gzip"} if feed.has_headers else None)
     with closing(feed.open()) as broker:
-        (parcel,) = taken(broker, 1)
-        broker.done([parcel])
-    assert parcel.body == body
+        (one,) = taken(broker, 1)
+        broker.done([one])
+    assert one.body == body
 
 
 def test_what_is_settled_never_comes_again(feed: Feed) -> None:
@@ -117,10 +117,10 @@ def test_no_more_is_held_than_the_prefetch(feed: Feed) -> None:
     with closing(feed.open()) as broker:
         sizes, bodies = [], []
         while len(bodies) < 10:
-            parcels = broker.take()
-            broker.done(parcels)
-            sizes.append(len(parcels))
-            bodies += [parcel.body for parcel in parcels]
+            posted = broker.take()
+            broker.done(posted)
+            sizes.append(len(posted))
+            bodies += [one.body for one in posted]
     assert max(sizes) <= feed.prefetch
     assert sorted(bodies) == [b"%d" % n for n in range(10)]
 
@@ -130,12 +130,12 @@ def test_a_refused_message_goes_to_the_dead_letters(feed: Feed) -> None:
     feed.send(b"good")
     feed.send(b"bad")
     with closing(feed.open()) as broker:
-        parcels = taken(broker, 2)
-        broker.done(parcel for parcel in parcels if parcel.body == b"good")
-        broker.refuse(parcel for parcel in parcels if parcel.body == b"bad")
+        posted = taken(broker, 2)
+        broker.done(one for one in posted if one.body == b"good")
+        broker.refuse(one for one in posted if one.body == b"bad")
         for _ in range(3):
             again = broker.take()
-            assert {parcel.body for parcel in again} <= {b"bad"}
+            assert {one.body for one in again} <= {b"bad"}
             broker.refuse(again)
     assert list(feed.dead()) == [b"bad"]
 

@@ -14,7 +14,7 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import EventRefused, SignatureRefused
 from sottovoce.intake.batch import Arrival
 from sottovoce.intake.door import Door
-from sottovoce.intake.messages import QUEUE_ID, BrokerTrusted, Parcel, as_message
+from sottovoce.intake.messages import QUEUE_ID, BrokerTrusted, Posted, as_message
 from sottovoce.intake.protocol import Verifier
 from sottovoce.intake.signatures import ID, BodySigned, StandardWebhooks
 from sottovoce.sources.protocol import HmacTokenizer
@@ -72,7 +72,7 @@ def door(verifier: Verifier) -> Door:
 def test_arrival_or_named_refusal(body: bytes, headers: dict[Any, Any], named: str | None, verifier: Verifier) -> None:
     """Any bytes, any headers, any id: an arrival with a plain id, or one of two refusals without their words."""
     try:
-        found = door(verifier).admit(as_message(Parcel(body=body, headers=headers, id=named)))
+        found = door(verifier).admit(as_message(Posted(body=body, headers=headers, id=named)))
     except (EventRefused, SignatureRefused) as refusal:
         assert refusal.__cause__ is None
         return
@@ -85,7 +85,7 @@ def test_arrival_or_named_refusal(body: bytes, headers: dict[Any, Any], named: s
 def test_no_sender_names_its_own_id(body: bytes, headers: dict[Any, Any]) -> None:
     """The header that carries the id is ours: whatever is sent under its name is dropped."""
     try:
-        message = as_message(Parcel(body=body, headers=headers, id="broker-1"))
+        message = as_message(Posted(body=body, headers=headers, id="broker-1"))
     except EventRefused:
         return
     theirs = {name for name in message.headers if not name.replace("-", "").replace("_", "").replace(".", "").isalnum()}

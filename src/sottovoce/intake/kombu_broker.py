@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sottovoce.errors import QueueRefused, QueueUnavailable
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 
 class RawChannel(Protocol):
@@ -28,11 +28,11 @@ class RawChannel(Protocol):
         """Raises where there is no such queue, or it may not be read. Takes nothing, makes nothing."""
         ...
 
-    def receive(self, queue: str, most: int) -> Sequence[Parcel]: ...
+    def receive(self, queue: str, most: int) -> Sequence[Posted]: ...
 
-    def settle(self, queue: str, parcels: Sequence[Parcel]) -> None: ...
+    def settle(self, queue: str, posted: Sequence[Posted]) -> None: ...
 
-    def bury(self, queue: str, parcels: Sequence[Parcel]) -> None: ...
+    def bury(self, queue: str, posted: Sequence[Posted]) -> None: ...
 
     def give_back(self, queue: str) -> None:
         """What was received and neither settled nor buried can be taken by others at once."""
@@ -72,17 +72,17 @@ class KombuBroker:
     def idle_s(self) -> float:
         return self._channel.idle_s
 
-    def take(self) -> Sequence[Parcel]:
+    def take(self) -> Sequence[Posted]:
         with self._calling():
             return self._channel.receive(self._queue, self._prefetch)
 
-    def done(self, parcels: Iterable[Parcel]) -> None:
+    def done(self, posted: Iterable[Posted]) -> None:
         with self._calling():
-            self._channel.settle(self._queue, list(parcels))
+            self._channel.settle(self._queue, list(posted))
 
-    def refuse(self, parcels: Iterable[Parcel]) -> None:
+    def refuse(self, posted: Iterable[Posted]) -> None:
         with self._calling():
-            self._channel.bury(self._queue, list(parcels))
+            self._channel.bury(self._queue, list(posted))
 
     def close(self) -> None:
         with suppress(*self._link.failures):

@@ -31,7 +31,7 @@ _OURS: Final = frozenset({"body", "headers"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Posted:
     """A message as a broker handed it over. `tag` is for the broker alone, `id` its own name for the message."""
 
     body: bytes = field(repr=False)
@@ -59,11 +59,11 @@ class BrokerTrusted:
         return Delivery(sender=self._sender, id=_plain_id(named) or _digest(message.body), sent_at=None)
 
 
-def as_message(parcel: Parcel) -> Message:
+def as_message(one: Posted) -> Message:
     """The message inside. Raises EventRefused for what no broker hands over in good faith."""
-    if len(parcel.body) > MAX_BYTES:
+    if len(one.body) > MAX_BYTES:
         raise EventRefused("the message is larger than 1 MiB", hint="send ids, not media")
-    layer = _Layer(body=parcel.body, headers=_texts(parcel.headers), id=parcel.id or "")
+    layer = _Layer(body=one.body, headers=_texts(one.headers), id=one.id or "")
     for unwrap in (_of_kombu, _of_sns, _of_ours):
         layer = unwrap(layer, _object(layer.body))
     headers = layer.headers

@@ -13,7 +13,7 @@ from typing import Any, Final
 import amqp
 from kombu.transport import pyamqp
 
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 WAIT_S: Final = 1.0
 GATHER_S: Final = 0.01
@@ -41,7 +41,7 @@ class AmqpChannel(pyamqp.Channel):
     def look(self, queue: str) -> None:
         self.queue_declare(queue, passive=True)
 
-    def receive(self, queue: str, most: int) -> Sequence[Parcel]:
+    def receive(self, queue: str, most: int) -> Sequence[Posted]:
         if not self._consumes:
             self.basic_qos(0, most, a_global=False)
             self.basic_consume(queue, callback=self._came.append)
@@ -53,17 +53,17 @@ class AmqpChannel(pyamqp.Channel):
             except TimeoutError:
                 break
             wait_s = GATHER_S
-        return [_parcel(self._came.popleft()) for _ in range(min(most, len(self._came)))]
+        return [_posted(self._came.popleft()) for _ in range(min(most, len(self._came)))]
 
-    def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:
+    def settle(self, queue: str, posted: Sequence[Posted]) -> None:
         del queue
-        for parcel in parcels:
-            self.basic_ack(parcel.tag)
+        for one in posted:
+            self.basic_ack(one.tag)
 
-    def bury(self, queue: str, parcels: Sequence[Parcel]) -> None:
+    def bury(self, queue: str, posted: Sequence[Posted]) -> None:
         del queue
-        for parcel in parcels:
-            self.basic_reject(parcel.tag, requeue=False)
+        for one in posted:
+            self.basic_reject(one.tag, requeue=False)
 
     def give_back(self, queue: str) -> None:
         """Nothing: the broker gives again what a closed channel had not settled."""
@@ -77,9 +77,9 @@ class AmqpTransport(pyamqp.Transport):
     Connection = AmqpConnection
 
 
-def _parcel(message: Any) -> Parcel:
+def _posted(message: Any) -> Posted:
     properties = message.properties
-    return Parcel(
+    return Posted(
         body=message.body,
         headers=properties.get("application_headers") or {},
         id=properties.get("message_id"),

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from sottovoce.errors import LedgerUnavailable, QueueRefused, QueueUnavailable, SottovoceError
 from sottovoce.intake.batch import Arrival, Receipt
 from sottovoce.intake.door import Door
-from sottovoce.intake.messages import Parcel, as_message
+from sottovoce.intake.messages import Posted, as_message
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
@@ -34,15 +34,15 @@ class Broker(Protocol):
         """How long to wait after `take` found nothing; zero where it waited itself."""
         ...
 
-    def take(self) -> Sequence[Parcel]:
+    def take(self) -> Sequence[Posted]:
         """What is there, at most the prefetch; held by the broker until it is settled."""
         ...
 
-    def done(self, parcels: Iterable[Parcel]) -> None:
+    def done(self, posted: Iterable[Posted]) -> None:
         """Acknowledged: never handed over again."""
         ...
 
-    def refuse(self, parcels: Iterable[Parcel]) -> None:
+    def refuse(self, posted: Iterable[Posted]) -> None:
         """To the broker's dead letters; dropped where it keeps none."""
         ...
 
@@ -106,32 +106,32 @@ class QueueConsumer:
 
     def _serve(self, broker: Broker, *, once: bool) -> None:
         while not self._stop.is_set():
-            parcels = broker.take()
+            posted = broker.take()
             self._failures = 0
-            if parcels:
-                self._settle(broker, parcels, once=once)
+            if posted:
+                self._settle(broker, posted, once=once)
             elif once:
                 return
             elif broker.idle_s:
                 self._stop.wait(broker.idle_s)
 
-    def _settle(self, broker: Broker, parcels: Sequence[Parcel], *, once: bool) -> None:
-        judged = [(parcel, self._judge(parcel)) for parcel in parcels]
-        admitted = [(parcel, found) for parcel, found in judged if isinstance(found, Arrival)]
-        refused = [(parcel, code) for parcel, code in judged if isinstance(code, str)]
+    def _settle(self, broker: Broker, posted: Sequence[Posted], *, once: bool) -> None:
+        judged = [(one, self._judge(one)) for one in posted]
+        admitted = [(one, found) for one, found in judged if isinstance(found, Arrival)]
+        refused = [(one, code) for one, code in judged if isinstance(code, str)]
         receipts = self._accept([arrival for _, arrival in admitted], once=once)
         if receipts is None:
             return
-        told = [(parcel, receipt) for (parcel, _), receipt in zip(admitted, receipts, strict=True)]
-        refused += [(parcel, CONFLICT) for parcel, receipt in told if receipt.conflict]
-        broker.done(parcel for parcel, receipt in told if not receipt.conflict)
+        told = [(one, receipt) for (one, _), receipt in zip(admitted, receipts, strict=True)]
+        refused += [(one, CONFLICT) for one, receipt in told if receipt.conflict]
+        broker.done(one for one, receipt in told if not receipt.conflict)
         self.tally.update(NEW if receipt.fresh else COPY for _, receipt in told if not receipt.conflict)
         self._refuse(broker, refused)
 
-    def _judge(self, parcel: Parcel) -> Arrival | str:
+    def _judge(self, one: Posted) -> Arrival | str:
         """The arrival, or the code of its refusal."""
         try:
-            return self._door.admit(as_message(parcel))
+            return self._door.admit(as_message(one))
         except SottovoceError as error:
             return error.code
         except Exception:  # noqa: BLE001 - one message nobody foresaw must not stop the queue, and its words may hold a value
@@ -151,11 +151,11 @@ class QueueConsumer:
                 self._failures = 0
                 return receipts
 
-    def _refuse(self, broker: Broker, refused: Sequence[tuple[Parcel, str]]) -> None:
+    def _refuse(self, broker: Broker, refused: Sequence[tuple[Posted, str]]) -> None:
         if not refused:
             return
         codes = Counter(code for _, code in refused)
-        broker.refuse(parcel for parcel, _ in refused)
+        broker.refuse(one for one, _ in refused)
         self.tally.update(codes)
         _log.warning("queue %s: refused %s", self.name, ", ".join(f"{n} {code}" for code, n in sorted(codes.items())))
 

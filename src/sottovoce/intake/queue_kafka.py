@@ -12,7 +12,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 from kombu.transport import confluentkafka
 
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 GATHER_S: Final = 0.01
 FLUSH_S: Final = 10.0
@@ -48,7 +48,7 @@ class KafkaChannel(confluentkafka.Channel):
         if told.error is not None:
             raise KafkaException(told.error)
 
-    def receive(self, queue: str, most: int) -> Sequence[Parcel]:
+    def receive(self, queue: str, most: int) -> Sequence[Posted]:
         consumer = self._get_consumer(queue)
         found = consumer.consume(1, self.wait_time_seconds)
         if found and most > 1:
@@ -56,28 +56,28 @@ class KafkaChannel(confluentkafka.Channel):
         for message in found:
             if message.error() is not None:
                 raise KafkaException(message.error())
-        parcels = [_parcel(message) for message in found]
-        self._unsettled.update(parcel.tag for parcel in parcels)
-        return parcels
+        posted = [_posted(message) for message in found]
+        self._unsettled.update(one.tag for one in posted)
+        return posted
 
-    def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:
-        self._unsettled.difference_update(parcel.tag for parcel in parcels)
-        if parcels and not self._unsettled:
+    def settle(self, queue: str, posted: Sequence[Posted]) -> None:
+        self._unsettled.difference_update(one.tag for one in posted)
+        if posted and not self._unsettled:
             self._get_consumer(queue).commit(asynchronous=False)
 
-    def bury(self, queue: str, parcels: Sequence[Parcel]) -> None:
+    def bury(self, queue: str, posted: Sequence[Posted]) -> None:
         grave = self.options["dead_letter"]
         if grave:
-            self._copy(grave, parcels)
-        self.settle(queue, parcels)
+            self._copy(grave, posted)
+        self.settle(queue, posted)
 
     def give_back(self, queue: str) -> None:
         """Nothing: what was not committed is given again."""
 
-    def _copy(self, grave: str, parcels: Sequence[Parcel]) -> None:
+    def _copy(self, grave: str, posted: Sequence[Posted]) -> None:
         producer = self._get_producer(grave)
-        for parcel in parcels:
-            producer.produce(grave, parcel.body, headers=dict(parcel.headers))
+        for one in posted:
+            producer.produce(grave, one.body, headers=dict(one.headers))
         if producer.flush(FLUSH_S):
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as above
 
@@ -86,8 +86,8 @@ class KafkaTransport(confluentkafka.Transport):
     Channel = KafkaChannel
 
 
-def _parcel(message: Any) -> Parcel:
+def _posted(message: Any) -> Posted:
     """Of a header that comes twice nothing is kept: it could be read in two ways."""
     headers = message.headers() or []
     named = {name: value for name, value in headers if [n for n, _ in headers].count(name) == 1}
-    return Parcel(body=message.value() or b"", headers=named, tag=(message.partition(), message.offset()))
+    return Posted(body=message.value() or b"", headers=named, tag=(message.partition(), message.offset()))

@@ -14,7 +14,7 @@ from typing import Any, Final
 from kombu.transport import redis as kombu_redis
 from redis import exceptions
 
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 MOST_BYTES: Final = 16 << 20
 """Of one take, but for its last message."""
@@ -74,20 +74,20 @@ class RedisChannel(kombu_redis.Channel):
         """A list without messages is not there, which says nothing; any other type is refused."""
         self.client.llen(queue)
 
-    def receive(self, queue: str, most: int) -> Sequence[Parcel]:
+    def receive(self, queue: str, most: int) -> Sequence[Posted]:
         keys = [*_held(queue), *(self._q_for_pri(queue, priority) for priority in self.priority_steps)]
         tags = [uuid.uuid4().hex for _ in range(most)]
         items = self._take(keys=keys, args=[self.visibility_timeout, MOST_BYTES, *tags])
-        found = [Parcel(body=item, tag=tag) for item, tag in zip(items, tags, strict=False)]
-        self._held.update(dict.fromkeys(parcel.tag for parcel in found))
+        found = [Posted(body=item, tag=tag) for item, tag in zip(items, tags, strict=False)]
+        self._held.update(dict.fromkeys(one.tag for one in found))
         return found
 
-    def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:
-        self._end(queue, [parcel.tag for parcel in parcels])
+    def settle(self, queue: str, posted: Sequence[Posted]) -> None:
+        self._end(queue, [one.tag for one in posted])
 
-    def bury(self, queue: str, parcels: Sequence[Parcel]) -> None:
+    def bury(self, queue: str, posted: Sequence[Posted]) -> None:
         grave = self.connection.client.transport_options["dead_letter"]
-        self._end(queue, [parcel.tag for parcel in parcels], "left" if grave else "nowhere", grave)
+        self._end(queue, [one.tag for one in posted], "left" if grave else "nowhere", grave)
 
     def give_back(self, queue: str) -> None:
         self._end(queue, list(self._held), "right", queue)

@@ -19,7 +19,7 @@ from azure.servicebus.exceptions import (
 )
 from kombu.transport import azureservicebus
 
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 FAILURES: Final = (AzureError, OSError)
 _REFUSALS: Final = (
@@ -37,7 +37,7 @@ def is_refusal(error: Exception) -> bool:
 
 
 class ServiceBusChannel(azureservicebus.Channel):
-    """A parcel's tag is the SDK's own message, by which it is settled."""
+    """The tag is the SDK's own message, by which it is settled."""
 
     idle_s = 0.0
     do_restore = False
@@ -49,18 +49,18 @@ class ServiceBusChannel(azureservicebus.Channel):
     def look(self, queue: str) -> None:
         self._receiver(queue).peek_messages(max_message_count=1)
 
-    def receive(self, queue: str, most: int) -> Sequence[Parcel]:
+    def receive(self, queue: str, most: int) -> Sequence[Posted]:
         found = self._receiver(queue).receive_messages(max_message_count=most, max_wait_time=self.wait_time_seconds)
         self._held.update((id(message), message) for message in found)
-        return [_parcel(message) for message in found]
+        return [_posted(message) for message in found]
 
-    def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:
-        for message in self._ending(parcels):
+    def settle(self, queue: str, posted: Sequence[Posted]) -> None:
+        for message in self._ending(posted):
             with suppress(*_SETTLED):
                 self._receiver(queue).complete_message(message)
 
-    def bury(self, queue: str, parcels: Sequence[Parcel]) -> None:
-        for message in self._ending(parcels):
+    def bury(self, queue: str, posted: Sequence[Posted]) -> None:
+        for message in self._ending(posted):
             with suppress(*_SETTLED):
                 self._receiver(queue).dead_letter_message(message, reason="refused")
 
@@ -73,16 +73,16 @@ class ServiceBusChannel(azureservicebus.Channel):
     def _receiver(self, queue: str) -> Any:
         return self._get_asb_receiver(queue).receiver
 
-    def _ending(self, parcels: Sequence[Parcel]) -> Iterator[Any]:
-        for parcel in parcels:
-            yield parcel.tag
-            self._held.pop(id(parcel.tag), None)
+    def _ending(self, posted: Sequence[Posted]) -> Iterator[Any]:
+        for one in posted:
+            yield one.tag
+            self._held.pop(id(one.tag), None)
 
 
 class ServiceBusTransport(azureservicebus.Transport):
     Channel = ServiceBusChannel
 
 
-def _parcel(message: Any) -> Parcel:
+def _posted(message: Any) -> Posted:
     body = message.body if isinstance(message.body, bytes) else b"".join(message.body)
-    return Parcel(body=body, headers=message.application_properties or {}, id=message.message_id, tag=message)
+    return Posted(body=body, headers=message.application_properties or {}, id=message.message_id, tag=message)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 from kombu.transport import SQS
 
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 MOST_AT_ONCE: Final = 10
 """Of one ReceiveMessage or DeleteMessageBatch (SQS API Reference)."""
@@ -52,28 +52,28 @@ class SqsChannel(SQS.Channel):
         self._url = self._client.get_queue_url(QueueName=queue)["QueueUrl"]
         self._attributes()
 
-    def receive(self, queue: str, most: int) -> Sequence[Parcel]:
+    def receive(self, queue: str, most: int) -> Sequence[Posted]:
         del queue
-        found: list[Parcel] = []
+        found: list[Posted] = []
         wait_s = self.transport_options["wait_time_seconds"]
         while len(found) < most and (came := self._receive(min(most - len(found), MOST_AT_ONCE), wait_s)):
             found += came
             wait_s = 0
         return found
 
-    def settle(self, queue: str, parcels: Sequence[Parcel]) -> None:
+    def settle(self, queue: str, posted: Sequence[Posted]) -> None:
         """A message that SQS does not delete it hands over again: a copy."""
         del queue
-        for tags in _tens(parcels):
+        for tags in _tens(posted):
             entries = [{"Id": str(at), "ReceiptHandle": tag} for at, tag in enumerate(tags)]
             self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
             self._forget(tags)
 
-    def bury(self, queue: str, parcels: Sequence[Parcel]) -> None:
+    def bury(self, queue: str, posted: Sequence[Posted]) -> None:
         if "RedrivePolicy" in self._attributes():
-            self._show([parcel.tag for parcel in parcels])
+            self._show([one.tag for one in posted])
         else:
-            self.settle(queue, parcels)
+            self.settle(queue, posted)
 
     def give_back(self, queue: str) -> None:
         del queue
@@ -91,7 +91,7 @@ class SqsChannel(SQS.Channel):
         attributes: dict[str, str] = told.get("Attributes", {})
         return attributes
 
-    def _receive(self, most: int, wait_s: int) -> list[Parcel]:
+    def _receive(self, most: int, wait_s: int) -> list[Posted]:
         told = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=most,
@@ -99,8 +99,8 @@ class SqsChannel(SQS.Channel):
             VisibilityTimeout=self.visibility_timeout,
             MessageAttributeNames=["All"],
         )
-        found = [_parcel(message) for message in told.get("Messages", [])]
-        self._held.update(dict.fromkeys(parcel.tag for parcel in found))
+        found = [_posted(message) for message in told.get("Messages", [])]
+        self._held.update(dict.fromkeys(one.tag for one in found))
         return found
 
     def _show(self, tags: list[str]) -> None:
@@ -117,14 +117,14 @@ class SqsTransport(SQS.Transport):
     Channel = SqsChannel
 
 
-def _tens(parcels: Sequence[Parcel]) -> Iterator[list[str]]:
-    for start in range(0, len(parcels), MOST_AT_ONCE):
-        yield [parcel.tag for parcel in parcels[start : start + MOST_AT_ONCE]]
+def _tens(posted: Sequence[Posted]) -> Iterator[list[str]]:
+    for start in range(0, len(posted), MOST_AT_ONCE):
+        yield [one.tag for one in posted[start : start + MOST_AT_ONCE]]
 
 
-def _parcel(message: dict[str, Any]) -> Parcel:
+def _posted(message: dict[str, Any]) -> Posted:
     """A lone surrogate cannot be in what SQS answers, which is UTF-8 on the wire."""
     given = message.get("MessageAttributes", {})
     headers = {name: one["StringValue"] for name, one in given.items() if "StringValue" in one}
     body = message["Body"].encode("utf-8", errors="surrogatepass")
-    return Parcel(body=body, headers=headers, id=message["MessageId"], tag=message["ReceiptHandle"])
+    return Posted(body=body, headers=headers, id=message["MessageId"], tag=message["ReceiptHandle"])

@@ -23,7 +23,7 @@ from typing import Final
 import pytest
 
 from sottovoce.errors import QueueUnavailable
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 
 _UP_WITHIN_S: Final = 120.0
 
@@ -32,10 +32,10 @@ _UP_WITHIN_S: Final = 120.0
 class MemoryBroker:
     """A queue that keeps what is not settled. `down` is how many further calls fail."""
 
-    waiting: deque[Parcel] = field(default_factory=deque)
-    held: list[Parcel] = field(default_factory=list)
-    settled: list[Parcel] = field(default_factory=list)
-    dead: list[Parcel] = field(default_factory=list)
+    waiting: deque[Posted] = field(default_factory=deque)
+    held: list[Posted] = field(default_factory=list)
+    settled: list[Posted] = field(default_factory=list)
+    dead: list[Posted] = field(default_factory=list)
     prefetch: int = 10
     down: int = 0
     opened: int = 0
@@ -46,27 +46,27 @@ class MemoryBroker:
         self.opened += 1
         return self
 
-    def take(self) -> Sequence[Parcel]:
+    def take(self) -> Sequence[Posted]:
         self._ask()
         taken = [self.waiting.popleft() for _ in range(min(self.prefetch, len(self.waiting)))]
         self.held += taken
         return taken
 
-    def done(self, parcels: Iterable[Parcel]) -> None:
-        self._end(self.settled, parcels)
+    def done(self, posted: Iterable[Posted]) -> None:
+        self._end(self.settled, posted)
 
-    def refuse(self, parcels: Iterable[Parcel]) -> None:
-        self._end(self.dead, parcels)
+    def refuse(self, posted: Iterable[Posted]) -> None:
+        self._end(self.dead, posted)
 
     def close(self) -> None:
         self.waiting.extendleft(reversed(self.held))
         self.held.clear()
 
-    def _end(self, place: list[Parcel], parcels: Iterable[Parcel]) -> None:
-        for parcel in parcels:
+    def _end(self, place: list[Posted], posted: Iterable[Posted]) -> None:
+        for one in posted:
             self._ask()
-            self.held.remove(parcel)
-            place.append(parcel)
+            self.held.remove(one)
+            place.append(one)
 
     def _ask(self) -> None:
         if self.down:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sottovoce.intake.messages import Parcel
+from sottovoce.intake.messages import Posted
 from sottovoce.intake.queue_consumer import Broker
 from sottovoce.policy.queues import AmqpQueue, KafkaQueue, RedisQueue, SqsQueue
 from sottovoce.testing.brokers import MemoryBroker, Server
@@ -47,8 +47,8 @@ def memory_feed() -> Iterator[Feed]:
     broker = MemoryBroker(prefetch=4, idle_s=0.0)
     yield Feed(
         open=broker.open,
-        send=lambda body, headers=None: broker.waiting.append(Parcel(body=body, headers=headers or {})),
-        dead=lambda: [parcel.body for parcel in broker.dead],
+        send=lambda body, headers=None: broker.waiting.append(Posted(body=body, headers=headers or {})),
+        dead=lambda: [one.body for one in broker.dead],
     )
 
 

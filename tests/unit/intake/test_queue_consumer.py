@@ -15,7 +15,7 @@ from sottovoce.errors import LedgerUnavailable, QueueRefused, QueueUnavailable
 from sottovoce.intake.batch import Arrival, Receipt
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
-from sottovoce.intake.messages import BrokerTrusted, Parcel
+from sottovoce.intake.messages import BrokerTrusted, Posted
 from sottovoce.intake.protocol import Pseudonyms
 from sottovoce.intake.queue_consumer import QueueConsumer
 from sottovoce.testing.brokers import MemoryBroker
@@ -76,13 +76,13 @@ def consumer(trusted: Door, desk: Desk) -> Callable[..., QueueConsumer]:
     return made
 
 
-def parcels(*bodies: Any) -> list[Parcel]:
-    return [Parcel(body=json.dumps(body).encode(), tag=n) for n, body in enumerate(bodies)]
+def posted(*bodies: Any) -> list[Posted]:
+    return [Posted(body=json.dumps(body).encode(), tag=n) for n, body in enumerate(bodies)]
 
 
 def broker_of(*bodies: Any) -> MemoryBroker:
     broker = MemoryBroker()
-    broker.waiting.extend(parcels(*bodies))
+    broker.waiting.extend(posted(*bodies))
     return broker
 
 
@@ -112,7 +112,7 @@ def test_refusals_are_dead_letters_and_counted_by_code(
     """They are not put back, what is good beside them is kept, and no word of theirs is logged."""
     spoken = {"type": "recordingAvailable", "data": {"ani": "+12025550143"}}
     broker = broker_of(an_event(1), spoken, {"type": "unknown"})
-    broker.waiting.append(Parcel(body=b"\x80\x04K\x01."))
+    broker.waiting.append(Posted(body=b"\x80\x04K\x01."))
     running = consumer(broker)
     running.run(once=True)
     assert running.tally == {"new": 1, "E_EVENT": 3}
@@ -125,12 +125,12 @@ def test_the_same_id_with_another_body_is_refused(consumer: Any, an_event: Any) 
     """The first stands."""
     broker = MemoryBroker()
     broker.waiting.extend(
-        Parcel(body=json.dumps(an_event(n)).encode(), headers={"webhook-id": "e"}, tag=n) for n in (1, 2)
+        Posted(body=json.dumps(an_event(n)).encode(), headers={"webhook-id": "e"}, tag=n) for n in (1, 2)
     )
     running = consumer(broker)
     running.run(once=True)
     assert running.tally == {"new": 1, "E_CONFLICT": 1}
-    assert [parcel.tag for parcel in broker.dead] == [2]
+    assert [one.tag for one in broker.dead] == [2]
 
 
 def test_a_message_nobody_foresaw_does_not_stop_the_queue(desk: Desk, an_event: Any, door: Door) -> None:

@@ -67,8 +67,8 @@ class Channel(ServiceBusChannel):
 def test_messages_are_read_with_their_properties() -> None:
     """A body in parts, properties as bytes, and the sender's message id as the event's."""
     given = Received("m1", application_properties={b"Webhook-Signature": b"v1,x", b"n": 1})
-    (parcel,) = Channel(Receiver([given])).receive("q", 5)
-    message = as_message(parcel)
+    (one,) = Channel(Receiver([given])).receive("q", 5)
+    message = as_message(one)
     assert (message.body, message.headers["webhook-signature"]) == (b'{"type":"x"}', "v1,x")
     assert BrokerTrusted(sender="s").verify(message, now=None).id == "m1"  # type: ignore[arg-type]
 
