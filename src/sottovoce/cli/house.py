@@ -7,10 +7,12 @@ command may find its write-ahead log taken away by the last of them.
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
+from datetime import date
 from pathlib import Path
 
 from sottovoce.cli import doors
 from sottovoce.errors import SottovoceError
+from sottovoce.pipeline.lines import CORPUS, Line
 from sottovoce.settings import Workspace
 from sottovoce.wiring.house import House
 
@@ -21,12 +23,12 @@ UNNAMED = "cli"
 """The actor of a command that asks nobody; any other acts in the name of whoever is signed in."""
 
 
-def house_at(root: Path, *, actor: str = UNNAMED) -> House:
+def house_at(root: Path, *, actor: str = UNNAMED, line: Line = CORPUS, since: date | None = None) -> House:
     """The workspace there, opened to whoever may do what the running command does.
 
     Raises WorkspaceError where there is none, NotSignedIn, AccessRefused, AccessSuspended.
     """
-    house = House(Workspace(root), actor=actor)
+    house = House(Workspace(root), actor=actor, line=line, since=since)
     _doors.callback(house.close)
     _doors.callback(_sign, house)
     operation = doors.needed()

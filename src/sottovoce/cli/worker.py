@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import platform
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, say
 from sottovoce.cli.stopping import stopping
-
-if TYPE_CHECKING:
-    from sottovoce.pipeline.protocol import Task
-    from sottovoce.wiring.house import House
+from sottovoce.pipeline.lines import ANALYTICS, CORPUS
 
 
 class Work(StrEnum):
     """Whose queue is worked off."""
 
     CORPUS = "corpus"
+    ANALYTICS = "analytics"
     COMPLIANCE = "compliance"
 
 
@@ -33,25 +31,18 @@ def worker(
     as_json: AsJson = False,
 ) -> None:
     """Take recordings from a line's queue, one at a time. `run` and `compliance run` start their own."""
+    from sottovoce.compliance.task import QUEUE as JUDGING
+    from sottovoce.wiring.corridor import task_of
+
     name = node or platform.node().split(".")[0] or "node"
-    house = house_at(workspace, actor=f"worker.{slot}")
+    carried = ANALYTICS if line is Work.ANALYTICS else CORPUS
+    house = house_at(workspace, actor=f"worker.{slot}", line=carried)
     stop = stopping()
-    task, queue = _task(house, line)
+    judging = line is Work.COMPLIANCE
+    task, queue = (house.compliance.task(), JUDGING) if judging else (task_of(house), carried.queue)
     if as_json:
         answer({"node": name, "slot": slot, "line": line.value})
     else:
         say(f"{name}, slot {slot}: taking recordings; Ctrl-C ends it after the one at hand.")
     with house.signing():
         house.worker(node=name, slot=slot, queue=queue).serve(task, stop)
-
-
-def _task(house: House, line: Work) -> tuple[Task, str]:
-    """A line's task with its models warm, and the name of its queue."""
-    if line is Work.COMPLIANCE:
-        from sottovoce.compliance.task import QUEUE
-
-        return house.compliance.task(), QUEUE
-    from sottovoce.pipeline.lines import RECORDINGS
-
-    house.warm()
-    return house.carrier(), RECORDINGS

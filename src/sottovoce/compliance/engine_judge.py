@@ -21,7 +21,8 @@ from sottovoce.domain.recording import RecordingMetadata, RecordingRef, SealedOb
 from sottovoce.errors import JudgeUnavailable, SottovoceError, VerdictLate, VerdictPending, VerdictRefused
 from sottovoce.intake.outbox import Job
 
-KIND: Final = "redacted"
+KIND: Final = "redacted-engine"
+"""Of its own: the analytics line seals the same recording under `redacted`."""
 
 
 class LiveSource(Protocol):

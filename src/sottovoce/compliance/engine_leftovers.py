@@ -71,5 +71,5 @@ class Leftovers:
             line=LINE,
             purpose="compliance",
             outcome="deleted",
-            facts={"kind": "redacted", "uses": question.opened},
+            facts={"kind": "redacted-engine", "uses": question.opened},
         )

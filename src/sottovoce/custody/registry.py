@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, and_, delete, select
 
 from sottovoce.custody import versions
+from sottovoce.custody.blanking import blank_objects
 from sottovoce.custody.heartbeats import Heartbeats
 from sottovoce.custody.metadata import to_details, to_metadata
 from sottovoce.custody.protections import protected_by_us
@@ -244,6 +245,19 @@ class Registry(Heartbeats):
         found = select(outcomes.c.recording).where(*same, outcomes.c.media == digest)
         with reading(self._engine) as connection:
             return connection.execute(found.limit(1)).scalar()
+
+    def forget_objects(self, ids: Sequence[str], entries: Sequence[Entry]) -> int:
+        """Objects that are gone from the store, with what the ledger says of them; how many were there."""
+        with writing(self._engine) as connection:
+            gone = blank_objects(connection, ids)
+            self._ledger.append(connection, entries)
+        return gone.objects
+
+    def note(self, key: str, entries: Sequence[Entry]) -> None:
+        """Entries about a recording whose outcome stays; RECORDING_REOPENED raises its generation."""
+        with writing(self._engine) as connection:
+            known_recording(connection, key)
+            self._ledger.append(connection, entries)
 
     def reopen(self, line: str, key: str, entries: Sequence[Entry]) -> bool:
         """Lets a recording that was withheld be tried again; a sealed one is left alone, answering False.

@@ -7,7 +7,7 @@ its lineage and its ledger entry commit in one transaction (ARCHITECTURE.md, loc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -173,6 +173,31 @@ class Book:
         """Everything that was delivered of a line."""
         found = self.rows(line=line, destination=destination)
         return tuple(each.receipt for each in found if each.receipt is not None)
+
+    def over(self, line: str, recording: str) -> Mapping[str, ParcelState]:
+        """Destinations for which a recording is over, and how."""
+        own = parcels.c.line == line, parcels.c.recording == recording
+        ended = parcels.c.state != ParcelState.PLACING.value
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(parcels.c.destination, parcels.c.state).where(*own, ended))
+            return {row.destination: ParcelState(row.state) for row in rows}
+
+    def began(self, errand: Errand) -> datetime | None:
+        """When it was first tried."""
+        wanted = select(parcels.c.began_ms).where(parcels.c.id == errand.id)
+        with reading(self._engine) as connection:
+            found = connection.execute(wanted).scalar()
+        return None if found is None else moment(found)
+
+    def reopen(self, line: str) -> tuple[str, ...]:
+        """Lets everything that was withheld be tried again, but for what may have arrived; which recordings."""
+        withheld = parcels.c.state == ParcelState.WITHHELD.value, parcels.c.reason.not_in(FINAL)
+        own = parcels.c.line == line, *withheld
+        again = {"state": ParcelState.PLACING.value, "began_ms": milliseconds(self._clock()), "lease_ms": 0}
+        with writing(self._engine) as connection:
+            found = connection.execute(select(parcels.c.recording).where(*own).distinct()).scalars().all()
+            connection.execute(update(parcels).where(*own).values(**again))
+        return tuple(sorted(found))
 
     def receipt(self, errand: Errand) -> Receipt | None:
         with reading(self._engine) as connection:

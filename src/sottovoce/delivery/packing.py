@@ -153,7 +153,7 @@ def used_objects(sealed: Sealed, *, with_transcript: bool) -> list[SealedObject]
 
 
 def _transcripts(objects: Sequence[SealedObject]) -> list[SealedObject]:
-    return [each for each in objects if each.kind == TRANSCRIPT]
+    return [each for each in objects if each.kind.partition("-")[0] == TRANSCRIPT]
 
 
 def _sounds(objects: Sequence[SealedObject]) -> list[SealedObject]:

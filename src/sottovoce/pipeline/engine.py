@@ -206,6 +206,10 @@ class Queue:
         """How many recordings wait or are being worked on."""
         return len(self._list(WAITING))
 
+    def waits_only(self) -> bool:
+        """Whether nothing is being worked on or about to be: all that is left waits for its next attempt."""
+        return not self._list(("ENQUEUED", "PENDING"))
+
     def hand_over(self, executor: str, *, limit: int) -> int:
         """Queue again what an executor of any line had in hand; what was handed over `limit` times is given up instead.
 

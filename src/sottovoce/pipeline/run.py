@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import Outcome
 from sottovoce.domain.outcome import OutcomeStatus, Reason
 from sottovoce.errors import EngineError, RecordingErased, SottovoceError
@@ -17,7 +16,7 @@ from sottovoce.pipeline.engine import Queue
 from sottovoce.pipeline.job import Job
 from sottovoce.pipeline.lines import Line
 from sottovoce.pipeline.protocol import Closes
-from sottovoce.pipeline.reap import SILENT_S, Reaper
+from sottovoce.pipeline.reap import SILENT_S, Reaper, Rows
 from sottovoce.pipeline.survey import Survey
 
 TICK_S = 0.5
@@ -52,6 +51,12 @@ class Summary:
         return asdict(self)
 
 
+class LineRows(Rows, Protocol):
+    """What is asked of a line's own rows; `outcome` is there once a recording is over on it."""
+
+    def pending(self, line: str) -> Sequence[str]: ...
+
+
 class Mends(Protocol):
     def mend(self) -> None:
         """Start again what has died. Raises EngineError when that is hopeless."""
@@ -65,7 +70,7 @@ class Runner:
         self,
         *,
         line: Line,
-        registry: Registry,
+        registry: LineRows,
         queue: Queue,
         closer: Closes,
         silent_s: float = SILENT_S,
@@ -87,13 +92,21 @@ class Runner:
                 generation = self._registry.generation(self._line.name, key)
                 self._queue.submit(Job(line=self._line.name, key=key, generation=generation))
 
-    def wait(self, keys: Collection[str], workers: Mends, *, done: Callable[[int], None] = lambda _count: None) -> None:
-        """Until every key has its outcome.
+    def wait(
+        self,
+        keys: Collection[str],
+        workers: Mends,
+        *,
+        done: Callable[[int], None] = lambda _count: None,
+        rest_s: float | None = None,
+    ) -> frozenset[str]:
+        """Until every key is over, or, with `rest_s`, until what is left has only been waiting for so long: those.
 
         Raises EngineError when the workers cannot stay up, and what a database that stays away raises.
         """
-        left, well = set(keys), self._clock()
+        left, well, moved = set(keys), self._clock(), self._clock()
         while left:
+            before = len(left)
             time.sleep(TICK_S)
             workers.mend()
             try:
@@ -103,7 +116,17 @@ class Runner:
                     raise
                 continue
             well = self._clock()
+            moved = well if len(left) < before or not self._queue.waits_only() else moved
             done(len(keys) - len(left))
+            if rest_s is not None and well - moved >= rest_s:
+                break
+        return frozenset(left)
+
+    def tend(self) -> None:
+        """Looks after what nobody works on, and lets the engine forget what is over."""
+        self._reaper.adopt()
+        self._reaper.close_given_up()
+        self._reaper.purge()
 
     def purge(self) -> None:
         """The engine forgets what has its outcome."""

@@ -85,5 +85,18 @@ def _analytics(policy: Policy) -> Iterator[Flaw]:
                 hint="say on what ground recordings go to a vendor, such as legitimate_interest with its assessment",
             )
         return
+    if not line.destinations:
+        yield Flaw(
+            path=("analytics", "destinations"),
+            message="the analytics line has nowhere to go",
+            hint="name a destination of `delivery.destinations`",
+        )
+    for at, name in enumerate(line.destinations):
+        if name not in policy.delivery.destinations:
+            yield Flaw(
+                path=("analytics", "destinations", at),
+                message="there is no such destination",
+                hint="known are: " + (", ".join(policy.delivery.destinations) or "none"),
+            )
     for flaw in _of_a_line(policy.for_analytics()):
         yield replace(flaw, path=("analytics", *flaw.path))

@@ -40,7 +40,5 @@ class Analytics(Strict):
     """How often `run --follow` looks."""
     lookback_hours: Annotated[int, Field(ge=1, le=1_440)] = 24
     """How far back it looks each time: recordings arrive late."""
-    objective_minutes: Annotated[int, Field(ge=1, le=10_080)] = 15
-    """From the end of a call to its delivery; beyond it, P95 raises an alarm."""
     keep_delivered: bool = False
     """Whether the sealed sound stays after it was delivered; the transcript and the map of what was removed do."""

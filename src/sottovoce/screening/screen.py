@@ -7,7 +7,7 @@ in order, and the one that decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -72,16 +72,22 @@ class Screener:
     """Admits recordings for one line under one policy.
 
     `policy_digest` goes into every admission; `known` is what the line has finished with; `today` dates
-    the check of an assessment.
+    the check of an assessment; `further` are rules of the line's own, asked first.
     """
 
     def __init__(
-        self, *, policy: Policy, policy_digest: str, known: Known, today: Callable[[], date] = utc_today
+        self,
+        *,
+        policy: Policy,
+        policy_digest: str,
+        known: Known,
+        today: Callable[[], date] = utc_today,
+        further: Sequence[Rule] = (),
     ) -> None:
         self._policy = policy
         self._digest = policy_digest
         self._known = known
-        self._rules = standard_rules(today=today)
+        self._rules = (*further, *standard_rules(today=today))
 
     def admit(self, metadata: RecordingMetadata) -> Passed[Admission] | Withheld:
         """Whether the recording may be fetched, from its metadata alone."""

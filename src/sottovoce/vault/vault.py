@@ -22,7 +22,7 @@ from typing import Final
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Evidence
-from sottovoce.domain.recording import Anonymized, Sealed, SealedObject
+from sottovoce.domain.recording import Anonymized, RecordingRef, Sealed, SealedObject
 from sottovoce.errors import KeyFrozen, KeyShredded, StorageError, VaultError
 from sottovoce.storage.failures import ask_side_by_side
 from sottovoce.storage.protocol import UNLABELLED, ObjectLabels, ObjectStore, Put, WritesPieces
@@ -125,6 +125,12 @@ class Vault:
             facts={**facts, "kms": kms},
             predecessor=anonymized.digest,
         )
+
+    def sealed_before(
+        self, ref: RecordingRef, *, key_id: str, objects: Sequence[SealedObject], facts: Evidence, predecessor: str
+    ) -> Sealed:
+        """What was sealed of a recording earlier, as its registry remembers it; opening still finds out what it is."""
+        return Sealed(ref=ref, key_id=key_id, objects=tuple(objects), facts=facts, predecessor=predecessor)
 
     def seal_object(
         self,

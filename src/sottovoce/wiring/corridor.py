@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sottovoce.errors import PolicyError
 from sottovoce.pipeline.carrier import Carrier, Rooms
 from sottovoce.pipeline.conclude import Concluder
-from sottovoce.pipeline.lines import LINES, RECORDINGS
+from sottovoce.pipeline.lines import ANALYTICS, LINES, RECORDINGS, Line
+from sottovoce.pipeline.protocol import Closes, Task
+from sottovoce.policy.model import Policy
 from sottovoce.wiring.rooms import decode_media
 
 if TYPE_CHECKING:
     from sottovoce.pipeline.engine import Queue, Worker
+    from sottovoce.pipeline.run import LineRows
     from sottovoce.wiring.house import House
 
 
@@ -38,6 +42,32 @@ def compose_concluder(house: House) -> Concluder:
         actor=house.actor,
         clock=house.clock,
     )
+
+
+def policy_for(policy: Policy, line: Line) -> Policy:
+    """The policy as a line reads it. Raises PolicyError where the line is closed."""
+    if line is not ANALYTICS:
+        return policy
+    if policy.analytics.lawful_basis is None:
+        hint = "say on what ground under `analytics.lawful_basis`, and where to under `analytics.destinations`"
+        raise PolicyError("the analytics line is closed", hint=hint)
+    return policy.for_analytics()
+
+
+def task_of(house: House) -> Task:
+    """The engine's task of the house's line, its models warm."""
+    house.warm()
+    return house.analytics.task() if house.line is ANALYTICS else house.carrier()
+
+
+def closer_of(house: House) -> Closes:
+    """Ends what the engine gave up on the house's line; loads no model."""
+    return house.analytics.closer() if house.line is ANALYTICS else house.concluder()
+
+
+def rows_of(house: House) -> LineRows:
+    """Whether a recording is over on the house's line."""
+    return house.analytics.rows() if house.line is ANALYTICS else house.registry
 
 
 def open_queue(house: House, name: str) -> Queue:

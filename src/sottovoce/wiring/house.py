@@ -27,7 +27,7 @@ from sottovoce.database.migrate import upgrade
 from sottovoce.database.rate_leases import RateLeases
 from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.recording import RecordingMetadata
-from sottovoce.errors import PolicyError, WorkspaceError
+from sottovoce.errors import WorkspaceError
 from sottovoce.intake.desk import Desk
 from sottovoce.intake.door import Door
 from sottovoce.intake.outbox import Outbox
@@ -55,8 +55,9 @@ from sottovoce.vault.vault import Vault
 from sottovoce.wiring.access import AccessDesk
 from sottovoce.wiring.agreements import AgreementRooms
 from sottovoce.wiring.amazon import compose_amazon_transcriber, compose_vendor_first, sweep_lent
+from sottovoce.wiring.analytics import AnalyticsRooms
 from sottovoce.wiring.compliance import ComplianceRooms
-from sottovoce.wiring.corridor import compose_carrier, compose_concluder, open_queue, open_worker
+from sottovoce.wiring.corridor import compose_carrier, compose_concluder, open_queue, open_worker, policy_for
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.delivery import Deliveries
 from sottovoce.wiring.features import with_features
@@ -72,7 +73,7 @@ from sottovoce.wiring.rooms import (
     compose_whole_packer,
     whisper,
 )
-from sottovoce.wiring.sources import close_sources, compose_sources
+from sottovoce.wiring.sources import close_sources, compose_sources, read_since
 from sottovoce.wiring.uploads import Uploads
 from sottovoce.wiring.workspace import origin_of, utc_now
 
@@ -94,11 +95,13 @@ class House:
         clock: Callable[[], datetime] = utc_now,
         threads: int = 1,
         line: Line = CORPUS,
+        since: date | None = None,
     ) -> None:
         self.workspace = workspace.required()
         self.actor = actor
         self.clock = clock
         self.line = line
+        self.since = since
         self._threads = threads
 
     def close(self) -> None:
@@ -126,12 +129,7 @@ class House:
     @property
     def line_policy(self) -> Policy:
         """The policy as this house's line reads it. Raises PolicyError where the line is closed."""
-        if self.line is CORPUS:
-            return self.policy
-        if self.policy.analytics.lawful_basis is None:
-            hint = "say on what ground under `analytics.lawful_basis`, and where to under `analytics.destinations`"
-            raise PolicyError("the analytics line is closed", hint=hint)
-        return self.policy.for_analytics()
+        return policy_for(self.policy, self.line)
 
     # custody
 
@@ -206,13 +204,19 @@ class House:
     @cached_property
     def sources(self) -> Mapping[str, Source]:
         return compose_sources(
-            self.policy,
+            read_since(self.policy, self.since),
             root=self.workspace.root,
             tokenizer=self.tokenizer,
             inbox=lambda name, settings: self.uploads.source(name, settings),
             leases=RateLeases(engine=self._database),
             waiting=lambda source, limit: self.registry.waiting(self.line.name, source, limit=limit),
         )
+
+    def look_since(self, since: date) -> None:
+        """Sources are read from another day on the next time they are asked."""
+        self.since = since
+        if "sources" in self.__dict__:
+            close_sources(self.__dict__.pop("sources"))
 
     @cached_property
     def uploads(self) -> Uploads:
@@ -221,7 +225,10 @@ class House:
 
     def screener(self) -> Screener:
         known = LineKnown(registry=self.registry, line=self.line.name)
-        return Screener(policy=self.line_policy, policy_digest=self.loaded.digest, known=known, today=self.today)
+        further = (self.analytics.rule(),) if self.line is ANALYTICS else ()
+        return Screener(
+            policy=self.line_policy, policy_digest=self.loaded.digest, known=known, today=self.today, further=further
+        )
 
     def today(self) -> date:
         return self.clock().date()
@@ -354,6 +361,10 @@ class House:
     def deliveries(self) -> Deliveries:
         """Destinations, and what they were given."""
         return Deliveries(self)
+
+    @cached_property
+    def analytics(self) -> AnalyticsRooms:
+        return AnalyticsRooms(self)
 
     # the corridor
 

@@ -69,6 +69,19 @@ def compose_sources(
     return {name: compose(name, settings) for name, settings in policy.sources.items()}
 
 
+def read_since(policy: Policy, since: date | None) -> Policy:
+    """The policy with no Genesys source read from before that day."""
+    if since is None:
+        return policy
+    later = {
+        name: source.model_copy(update={"since": max(since, source.since or since)})
+        if isinstance(source, GenesysPolicy)
+        else source
+        for name, source in policy.sources.items()
+    }
+    return policy.model_copy(update={"sources": later})
+
+
 def place_of(settings: BucketPolicy | InboxPolicy, *, root: Path) -> Place:
     """Where a source's objects lie, its secrets resolved. Raises WorkspaceError."""
     access, secret = settings.access_key, settings.secret_key
