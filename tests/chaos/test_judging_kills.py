@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sottovoce.compliance.docket import LINE
 from sottovoce.compliance.task import QUEUE
 from sottovoce.domain.confidential import Confidential
 from sottovoce.intake.batch import Arrival
@@ -79,7 +80,7 @@ def announce_all(house: House, sandbox: Sandbox) -> dict[str, str]:
 
 def judge_with_kills(house: House, *, kills: int) -> int:
     """Works everything off while workers are killed, so often or until the end; how many kills that were."""
-    queue, chance, left = house.queue(QUEUE), random.Random(5), kills
+    queue, chance, left = house.queue(QUEUE, line=LINE), random.Random(5), kills
     supervisor = Supervisor(
         command=lambda slot: [sys.executable, str(WORKER), str(house.workspace.root), str(slot)],
         slots=SLOTS,

@@ -192,7 +192,7 @@ def test_waits_grow_to_ten_minutes():
 
 def test_each_line_has_its_own_queue(url, queue, tmp_path):
     """A worker takes its own line's recordings only, and a line's queue neither counts nor closes another's."""
-    other = Queue(url=url, name="others")
+    other = Queue(url=url, name="others", line="compliance")
     other.submit(Job(line="compliance", key="x"))
     queue.submit(job("a"))
     task = FolderTask(tmp_path)

@@ -53,11 +53,12 @@ def run(
 
 def drive(house: House, *, workers: int, once: bool, stop: threading.Event) -> None:
     """Workers of this machine and what they need, until told to stop or, `once`, until nothing is due."""
+    from sottovoce.compliance.docket import LINE
     from sottovoce.compliance.task import QUEUE
     from sottovoce.pipeline.supervisor import Supervisor
 
     house.compliance.remediator  # noqa: B018 - a policy that does not fit is said here, before workers die of it
-    queue = house.queue(QUEUE)
+    queue = house.queue(QUEUE, line=LINE)
     supervisor = Supervisor(
         command=lambda slot: _worker_command(house, slot), slots=workers, logs=house.workspace.logs / QUEUE
     )

@@ -37,7 +37,7 @@ def follow(
 ) -> None:
     """Looks, submits, keeps workers alive; `passes` ends it after so many looks and what they brought."""
     house.vault.epochs()
-    queue, supervisor = house.queue(house.line.queue), supervisor_of(house, workers)
+    queue, supervisor = house.queue(house.line.queue, line=house.line.name), supervisor_of(house, workers)
     try:
         feed = Feed(house=house, runner=runner_of(house, queue), as_json=as_json)
         with house.signing(), supervisor.working():

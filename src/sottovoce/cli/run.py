@@ -100,7 +100,7 @@ def _carry(house: House, keys: Sequence[str], workers: int, done: Callable[[int]
     """Workers of this machine until every key is over; answers how many had to be started again."""
     if not keys:
         return 0
-    queue = house.queue(house.line.queue)
+    queue = house.queue(house.line.queue, line=house.line.name)
     supervisor = supervisor_of(house, min(workers, len(keys)))
     try:
         runner = runner_of(house, queue)

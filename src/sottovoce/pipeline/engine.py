@@ -29,7 +29,7 @@ from sottovoce.errors import LedgerUnavailable
 from sottovoce.pipeline import refs
 from sottovoce.pipeline.engine_database import failures_named, open_database
 from sottovoce.pipeline.job import Job
-from sottovoce.pipeline.lines import RECORDINGS
+from sottovoce.pipeline.lines import CORPUS, RECORDINGS
 from sottovoce.pipeline.protocol import Again, Hearts, Task
 from sottovoce.pipeline.slot import held
 from sottovoce.telemetry import ExceptionsAsCodes
@@ -182,9 +182,10 @@ class Worker:
 class Queue:
     """The other side of one line: submits recordings, says and changes how they stand. Raises EngineUnavailable."""
 
-    def __init__(self, *, url: str, name: str = QUEUE) -> None:
+    def __init__(self, *, url: str, name: str = QUEUE, line: str = CORPUS.name) -> None:
         _quiet()
         self._name = name
+        self._prefix = f"{line}:"
         self._database = open_database(url)
         with failures_named():
             DBOS.migrate(url)
@@ -253,11 +254,12 @@ class Queue:
     def _list(
         self, status: Iterable[str], *, executor: str | None = None, outputs: bool = False, of_every_line: bool = False
     ) -> list[WorkflowStatus]:
+        """By the ids of the line's jobs: what the engine gave up has no queue any more."""
         with failures_named():
             return self._client.list_workflows(
                 status=list(status),
                 executor_id=executor,
-                queue_name=None if of_every_line else self._name,
+                workflow_id_prefix=None if of_every_line else self._prefix,
                 load_input=False,
                 load_output=outputs,
             )

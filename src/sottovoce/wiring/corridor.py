@@ -70,10 +70,10 @@ def rows_of(house: House) -> LineRows:
     return house.analytics.rows() if house.line is ANALYTICS else house.registry
 
 
-def open_queue(house: House, name: str) -> Queue:
+def open_queue(house: House, name: str, line: str) -> Queue:
     from sottovoce.pipeline.engine import Queue
 
-    return Queue(url=engine_url(house), name=name)
+    return Queue(url=engine_url(house), name=name, line=line)
 
 
 def open_worker(house: House, *, node: str, slot: int, queue: str) -> Worker:

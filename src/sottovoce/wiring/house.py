@@ -391,9 +391,9 @@ class House:
         """Let everything withheld in doubt be tried again, each with an entry in the ledger; answers how many."""
         return reopen_quarantined(self.concluder(), self.line)
 
-    def queue(self, name: str = RECORDINGS) -> Queue:
+    def queue(self, name: str = RECORDINGS, *, line: str = CORPUS.name) -> Queue:
         """The engine's queue of a line."""
-        return open_queue(self, name)
+        return open_queue(self, name, line)
 
     def worker(self, *, node: str, slot: int, queue: str = RECORDINGS) -> Worker:
         """One slot of a machine, for one line's queue."""
