@@ -284,10 +284,13 @@ def test_26_ten_thousand_findings_cost_time_in_proportion():
         apart = [at(Entity.PIN, k * RATE, RATE // 10) for k in range(n // 2)]
         heaped = [at(Entity.NAME, RATE + k, RATE // 10) for k in range(n)]
         words = [word("word", k / 2, k / 2 + 0.4) for k in range(n)]
-        begun = time.process_time()
-        plan = make_plan([*apart, *heaped], rules=rules_for(Redaction(crosstalk=False)), sound=sound)
-        redact_transcript(said(words), plan)
-        spent.append(time.process_time() - begun)
+        tries = []
+        for _ in range(3):
+            begun = time.process_time()
+            plan = make_plan([*apart, *heaped], rules=rules_for(Redaction(crosstalk=False)), sound=sound)
+            redact_transcript(said(words), plan)
+            tries.append(time.process_time() - begun)
+        spent.append(min(tries))
     assert spent[1] < 4 * 2.5 * spent[0] + 0.3
 
 

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 import pytest
-from sottovoce.sources.genesys.network import CheckedBackend, CheckedTransport, Resolve, resolve
 
 from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import SottovoceError, SourceRefused
+from sottovoce.network import CheckedBackend, CheckedTransport, Resolve, resolve
 from sottovoce.sources.genesys.hosts import Hosts
 from sottovoce.sources.genesys.media import MediaFetcher
 from sottovoce.sources.protocol import Timing

@@ -182,18 +182,19 @@ class Book:
             rows = connection.execute(select(parcels.c.destination, parcels.c.state).where(*own, ended))
             return {row.destination: ParcelState(row.state) for row in rows}
 
-    def began(self, errand: Errand) -> datetime | None:
-        """When it was first tried."""
-        wanted = select(parcels.c.began_ms).where(parcels.c.id == errand.id)
+    def tried(self, errand: Errand) -> tuple[datetime, int] | None:
+        """Since when, and how often; None before the first time."""
+        wanted = select(parcels.c.began_ms, parcels.c.attempts).where(parcels.c.id == errand.id)
         with reading(self._engine) as connection:
-            found = connection.execute(wanted).scalar()
-        return None if found is None else moment(found)
+            row = connection.execute(wanted).first()
+        return None if row is None else (moment(row.began_ms), row.attempts)
 
     def reopen(self, line: str) -> tuple[str, ...]:
         """Lets everything that was withheld be tried again, but for what may have arrived; which recordings."""
         withheld = parcels.c.state == ParcelState.WITHHELD.value, parcels.c.reason.not_in(FINAL)
         own = parcels.c.line == line, *withheld
         again = {"state": ParcelState.PLACING.value, "began_ms": milliseconds(self._clock()), "lease_ms": 0}
+        again["attempts"] = 0
         with writing(self._engine) as connection:
             found = connection.execute(select(parcels.c.recording).where(*own).distinct()).scalars().all()
             connection.execute(update(parcels).where(*own).values(**again))

@@ -12,22 +12,26 @@ from datetime import date, datetime, timedelta
 from typing import Final, Protocol
 
 from sottovoce.agreements.gate import Clearance
+from sottovoce.breaker import OPEN_S
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.rows import StoredObject
 from sottovoce.delivery.book import Begun, Book, Gist
+from sottovoce.delivery.failures import DeliveryLost
 from sottovoce.delivery.parcel import CallFacts, Errand
 from sottovoce.delivery.receipts import ParcelState, Receipt
 from sottovoce.domain.agreement import DataClass
 from sottovoce.domain.outcome import Evidence, OutcomeStatus, Passed, Reason, Withheld
 from sottovoce.domain.recording import RecordingMetadata, RecordingRef, Sealed, SealedObject
 from sottovoce.domain.sound import Role
-from sottovoce.errors import RecordingErased, SottovoceError
+from sottovoce.errors import BreakerOpen, RecordingErased, SottovoceError
 from sottovoce.ledger.entry import Action, Entry
 from sottovoce.pipeline.package import REDACTED
 from sottovoce.pipeline.protocol import Again
 
 PATIENCE: Final = timedelta(days=7)
 """How long a destination may stay away from a recording before a person has to look."""
+MOST_LOSSES: Final = 2
+"""Times that all tries of a delivery may end with the vendor having kept nothing, or something else."""
 
 
 class Delivers(Protocol):
@@ -89,8 +93,9 @@ class Errands:
         ref, metadata = self._registry.recall(key)
         over = self._book.over(self._line, key)
         waits = [self._one(ref, metadata, name) for name in self._destinations if name not in over]
-        if any(waits):
-            return Again()
+        asked = [wait for wait in waits if wait is not None]
+        if asked:
+            return min(asked, key=lambda wait: wait.after_s or 0.0)
         self._destroy(key, metadata)
         return None
 
@@ -114,13 +119,13 @@ class Errands:
             if name not in over:
                 self._withhold(key, metadata, name, Reason.DELIVERY_FAILED, code)
 
-    def _one(self, ref: RecordingRef, metadata: RecordingMetadata, name: str) -> bool:
-        """Whether this destination has to wait."""
+    def _one(self, ref: RecordingRef, metadata: RecordingMetadata, name: str) -> Again | None:
+        """Again where this destination has to wait."""
         key = ref.key
         cleared = self._gate.admit(metadata, name, (), self._clock().date())
         if isinstance(cleared, Withheld):
             self._withhold(key, metadata, name, cleared.reason, cleared.reason.value)
-            return False
+            return None
         try:
             about = facts_of(metadata, self._roles(key))
             self._deliverer().deliver(self._sealed(ref), about, line=self._line, destination=name)
@@ -129,15 +134,19 @@ class Errands:
         except SottovoceError as error:
             if not error.retryable:
                 raise
-            return self._waits(key, metadata, name, error.code)
-        return False
+            return self._waits(key, metadata, name, error)
+        return None
 
-    def _waits(self, key: str, metadata: RecordingMetadata, name: str, code: str) -> bool:
-        began = self._book.began(Errand(line=self._line, recording=key, destination=name))
-        if began is None or self._clock() - began < PATIENCE:
-            return True
-        self._withhold(key, metadata, name, Reason.DELIVERY_FAILED, code)
-        return False
+    def _waits(self, key: str, metadata: RecordingMetadata, name: str, error: SottovoceError) -> Again | None:
+        """A vendor that loses one recording again and again has lost it; one that is away is waited for."""
+        began, attempts = self._book.tried(Errand(line=self._line, recording=key, destination=name)) or (None, 0)
+        if isinstance(error, DeliveryLost) and attempts >= MOST_LOSSES:
+            self._withhold(key, metadata, name, Reason.DELIVERY_LOST, error.code)
+            return None
+        if began is not None and self._clock() - began >= PATIENCE:
+            self._withhold(key, metadata, name, Reason.DELIVERY_FAILED, error.code)
+            return None
+        return Again(after_s=OPEN_S if isinstance(error, BreakerOpen) else None)
 
     def _withhold(self, key: str, metadata: RecordingMetadata, name: str, reason: Reason, code: str) -> None:
         errand = Errand(line=self._line, recording=key, destination=name)

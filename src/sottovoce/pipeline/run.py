@@ -116,9 +116,11 @@ class Runner:
                     raise
                 continue
             well = self._clock()
-            moved = well if len(left) < before or not self._queue.waits_only() else moved
             done(len(keys) - len(left))
-            if rest_s is not None and well - moved >= rest_s:
+            if rest_s is None:
+                continue
+            moved = well if len(left) < before or not self._queue.waits_only() else moved
+            if well - moved >= rest_s:
                 break
         return frozenset(left)
 

@@ -67,6 +67,8 @@ class Call(_Value):
     mos: float = 4.4
     recorded: bool = True
     truth: tuple[Said, ...] = ()
+    copy_number: int = 0
+    """Of a call that is served several times."""
 
     @property
     def began(self) -> datetime:
@@ -94,7 +96,7 @@ class _File(_Value):
 class Catalog:
     """All calls by conversation id, in the order they began.
 
-    With `copies`, each of them so many times: the same sound under fresh ids, which are the same in every run.
+    With `copies`, each of them so many times: nearly the same sound under fresh ids, which are the same in every run.
     """
 
     def __init__(self, *, folder: Path | None = None, copies: int = 1) -> None:
@@ -117,7 +119,7 @@ def copied(call: Call, number: int) -> Call:
     if number == 0:
         return call
     fresh = {name: str(uuid5(NAMESPACE_URL, f"{getattr(call, name)}/copy/{number}")) for name in ("id", "recording_id")}
-    return call.model_copy(update=fresh)
+    return call.model_copy(update={**fresh, "copy_number": number})
 
 
 def _read(path: Path) -> _File:

@@ -79,7 +79,9 @@ def _encoded(store: Store, call: Call, *, how: str, key: str) -> bytes:
     path = store.catalog.audio(call)
     channel = int(key) if key in ("0", "1") and channels_in(path) == 2 else None
     silenced: Spans = tuple((said.channel, said.start_s, said.end_s) for said in call.truth)
-    return encoded(path, how.removesuffix(_REDACTED), channel, silenced if how.endswith(_REDACTED) else ())
+    return encoded(
+        path, how.removesuffix(_REDACTED), channel, silenced if how.endswith(_REDACTED) else (), call.copy_number
+    )
 
 
 def _body(request: Request, call: Call, data: bytes, kind: str) -> Response:

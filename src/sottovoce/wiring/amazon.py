@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-import structlog
 
 from sottovoce.errors import HearingError, SottovoceError
 from sottovoce.settings import resolve_secret
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from sottovoce.speech.amazon import AmazonTranscriber
     from sottovoce.speech.amazon_jobs import Jobs
     from sottovoce.wiring.house import House
+
+_log = logging.getLogger(__name__)
 
 
 def compose_amazon_transcriber(house: House) -> AmazonTranscriber:
@@ -46,9 +47,9 @@ def sweep_lent(house: House) -> None:
     try:
         left = _jobs(house, settings).sweep()
     except SottovoceError as failure:
-        structlog.get_logger().warning("lent_not_swept", code=failure.code)
+        _log.warning("what was lent is not swept: %s", failure.code)
     else:
-        structlog.get_logger().info("lent_swept", jobs=left)
+        _log.info("what was lent is swept: %d jobs", left)
 
 
 def _settings(house: House) -> AmazonTranscribe:

@@ -193,7 +193,7 @@ def test_a_folder_source_lies_below_the_workspace(workspace):
 
 
 def test_only_attributes_of_the_policy_are_kept():
-    """Consent, opt-out, withdrawal, payment and accent: what policy does not ask for is not kept."""
+    """Consent, opt-out, withdrawal, payment and accent, of each line: what policy does not ask for is not kept."""
     policy = Policy.model_validate(
         {
             "sources": {"a": {"kind": "folder", "path": "a"}},
@@ -205,6 +205,9 @@ def test_only_attributes_of_the_policy_are_kept():
         "mayTrain",
         "aiTrainingOptOut",
         "aiTrainingConsentWithdrawn",
+        "analyticsConsent",
+        "analyticsOptOut",
+        "analyticsConsentWithdrawn",
         "paymentCaptured",
         "accentRegion",
     }
