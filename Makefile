@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: install demo test lint format types contracts bench chaos fuzz shredding azurite lock clean
+.PHONY: install demo test lint format types contracts bench chaos fuzz shredding verdicts azurite lock clean
 
 install: .venv/.installed  ## a .venv with the program
 
@@ -44,7 +44,7 @@ format: .venv/.developing
 	$(BIN)/ruff format .
 
 bench: .venv/.developing  ## figures, ours beside the reference, in one run
-	@for b in $(filter-out benchmarks/shredding.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in $(filter-out benchmarks/shredding.py benchmarks/compliance.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 chaos: .venv/.developing  ## kill workers at random, long form
 	SOTTOVOCE_CHAOS_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -m chaos --timeout=3600 tests/chaos
@@ -55,6 +55,9 @@ fuzz: .venv/.developing  ## a million messages at the intake, guided by coverage
 
 shredding: .venv/.developing  ## 20,000 recordings, half of them erased, every byte of what is left searched
 	$(BIN)/python benchmarks/shredding.py
+
+verdicts: .venv/.developing  ## time to verdict over 100 calls from the sandbox, ten minutes and more
+	$(BIN)/python benchmarks/compliance.py
 
 azurite: .venv/.developing  ## Azure's own storage server, for the tests that skip without it (needs npm)
 	npm install --prefix .venv/azurite --no-audit --no-fund --silent azurite@3.35.0
