@@ -167,17 +167,17 @@ def analytics_line(
             _spoil(ingestion, files, seed=seed, calls=copies * 20)
         workspace = _workspace(root / "workspace", sandbox, ingestion, files, storage, more)
         if papers:
-            put_on_file(workspace)
+            put_papers(workspace)
         yield AnalyticsLine(sandbox=sandbox, workspace=workspace, ingestion=ingestion, files=files, storage=storage)
 
 
-def put_on_file(workspace: Workspace, *, kinds: tuple[str, ...] = PAPERS) -> None:
-    """Papers that the sample calls need, for every vendor, through the command line."""
+def put_papers(workspace: Workspace, names: tuple[str, ...] = NAMES, *, kinds: tuple[str, ...] = PAPERS) -> None:
+    """Papers that the sample calls need, for each vendor, through the command line."""
     from typer.testing import CliRunner
 
     from sottovoce.cli.main import app
 
-    for name in NAMES:
+    for name in names:
         for kind in kinds:
             told = [name, kind, "--reference", f"{kind}-{name}", "--signed", "2026-01-10", "--digest", "0" * 64]
             ended = CliRunner().invoke(app, ["agreements", "add", *told, "-w", str(workspace.root)])

@@ -1,0 +1,221 @@
+"""What is done for a sealed recording of the analytics line, with quick rooms and a folder for a vendor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sottovoce.anonymize.disguise import Disguiser
+from sottovoce.cli.follow import follow
+from sottovoce.delivery.failures import DeliveryLost, DeliveryUnavailable
+from sottovoce.delivery.receipts import ParcelState
+from sottovoce.domain.outcome import Reason
+from sottovoce.errors import BreakerOpen, PolicyError
+from sottovoce.ledger.entry import Action
+from sottovoce.pipeline.errands import MOST_LOSSES, PATIENCE
+from sottovoce.pipeline.lines import ANALYTICS, CORPUS
+from sottovoce.pipeline.protocol import Again
+from sottovoce.redact.redactor import Redactor
+from sottovoce.testing.analytics_line import put_papers
+from sottovoce.testing.house import Deaf, Inverted, OneSecond, OneWord, exchange, make_test_workspace
+from sottovoce.wiring.house import House
+from sottovoce.wiring.rooms import noise_source
+
+SECTIONS = """
+analytics:
+  lawful_basis: {basis: contract}
+  exclusions: {min_seconds: 1}
+  destinations: [here, there]
+  poll_seconds: 5
+delivery:
+  destinations:
+    here: {kind: bucket, url: "file:here"}
+    there: {kind: bucket, url: "file:there"}
+agreements:
+  destinations: {here: {zones: [eu]}, there: {zones: [eu]}}
+residency:
+  sources: {calls: eu}
+"""
+Make = Callable[..., House]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    made: list[House] = []
+
+    def build(*, papers: tuple[str, ...] = ("here", "there"), clock: Any = None, line: Any = ANALYTICS) -> House:
+        workspace = make_test_workspace(tmp_path / "w", count=1)
+        with workspace.policy.open("a") as file:
+            file.write(SECTIONS)
+        put_papers(workspace, papers)
+        hears = OneWord()
+        house = House(workspace, line=line, **({"clock": clock} if clock else {}))
+        redactor = Redactor(transcriber=hears, finder=OneSecond(), ears=(Deaf(),), noise_source=noise_source)
+        disguiser = Disguiser(anonymizer=Inverted(), randomness=noise_source)
+        made.append(exchange(house, transcriber=hears, redactor=redactor, disguiser=disguiser))
+        return made[-1]
+
+    yield build
+    for house in made:
+        house.close()
+
+
+class Fails:
+    """A deliverer that fails at one destination as told, and hands the rest on."""
+
+    def __init__(self, inner: Any, *failures: Exception, at: str = "there", for_ever: bool = False) -> None:
+        self._inner, self._failures, self._at, self._for_ever = inner, list(failures), at, for_ever
+
+    def deliver(self, sealed: Any, about: Any, *, line: str, destination: str) -> Any:
+        if destination == self._at and self._failures:
+            book = self._inner._book
+            from sottovoce.delivery.parcel import Errand
+
+            book.begin(Errand(line=line, recording=sealed.ref.key, destination=destination), lease=timedelta(0))
+            raise self._failures[0] if self._for_ever else self._failures.pop(0)
+        return self._inner.deliver(sealed, about, line=line, destination=destination)
+
+
+def key_of(house: House) -> str:
+    surveyor = house.surveyor()
+    (key,) = surveyor.settle(surveyor.look())
+    return key
+
+
+def failing(house: House, *failures: Exception, for_ever: bool = False) -> None:
+    house.analytics._deliverer = Fails(  # type: ignore[assignment]
+        house.deliveries.deliverer(purpose="analytics"), *failures, for_ever=for_ever
+    )
+
+
+def states(house: House) -> dict[str, tuple[ParcelState, Reason | None]]:
+    return {row.destination: (row.state, row.reason) for row in house.deliveries.book.rows(line="analytics")}
+
+
+def test_sealed_delivered_and_let_go(make: Make) -> None:
+    """Both have it; the sound is gone from the store, the transcript and the map stay; doing it again does nothing."""
+    house = make()
+    key = key_of(house)
+    task = house.analytics.task()
+    assert (task.carry("analytics", key), task.carry("analytics", key)) == ("sealed", "sealed")
+    assert {state for state, _ in states(house).values()} == {ParcelState.DELIVERED}
+    assert {o.kind: o.deleted for o in house.registry.objects(key)} == {
+        "redacted": True,
+        "transcript-analytics": False,
+        "map-analytics": False,
+    }
+    said = [entry.action for _, entry in house.ledger.entries_about(key)]
+    assert (said.count(Action.RECORDING_DELIVERED), said.count(Action.OBJECT_DELETED)) == (2, 1)
+    assert house.analytics.rows().outcome("analytics", key) is not None
+
+
+def test_one_that_is_down_waits_and_keeps_nothing_from_the_other(make: Make) -> None:
+    """Again, with the breaker's own time where it is open; the sound stays sealed until everybody has it."""
+    house = make()
+    key = key_of(house)
+    failing(house, DeliveryUnavailable("down"), BreakerOpen("open"))
+    task = house.analytics.task()
+    assert task.carry("analytics", key) == Again()
+    assert states(house)["here"][0] is ParcelState.DELIVERED
+    assert house.analytics.rows().outcome("analytics", key) is None
+    assert task.carry("analytics", key) == Again(after_s=30.0)
+    assert not any(o.deleted for o in house.registry.objects(key))
+    assert task.carry("analytics", key) == "sealed"
+    assert house.analytics.errands.is_over(key)
+
+
+def test_what_a_vendor_loses_again_and_again_is_withheld_and_may_be_tried_anew(make: Make) -> None:
+    """With its reason, the sound kept; a person asks, and it is delivered under another generation."""
+    house = make()
+    key = key_of(house)
+    failing(house, *(DeliveryLost("gone") for _ in range(MOST_LOSSES)))
+    task = house.analytics.task()
+    answers = [task.carry("analytics", key) for _ in range(MOST_LOSSES)]
+    assert answers == [Again()] * (MOST_LOSSES - 1) + ["sealed"]
+    assert states(house)["there"] == (ParcelState.WITHHELD, Reason.DELIVERY_LOST)
+    assert not any(o.deleted for o in house.registry.objects(key))
+    assert house.analytics.errands.reopen() == (key,)
+    assert house.registry.generation("analytics", key) == 2
+    assert task.carry("analytics", key) == "sealed"
+    assert states(house)["there"][0] is ParcelState.DELIVERED
+
+
+def test_patience_ends(make: Make) -> None:
+    """After seven days a person has to look."""
+    now = [datetime.now(UTC)]
+    house = make(clock=lambda: now[0])
+    key = key_of(house)
+    failing(house, DeliveryUnavailable("down"), for_ever=True)
+    task = house.analytics.task()
+    assert task.carry("analytics", key) == Again()
+    now[0] += PATIENCE
+    assert task.carry("analytics", key) == "sealed"
+    assert states(house)["there"] == (ParcelState.WITHHELD, Reason.DELIVERY_FAILED)
+
+
+def test_what_the_engine_gives_up_is_a_persons(make: Make) -> None:
+    """Sealed already: withheld at every destination that has not got it; not sealed: quarantined, as on every line."""
+    house = make()
+    key = key_of(house)
+    failing(house, DeliveryUnavailable("down"), for_ever=True)
+    house.analytics.task().carry("analytics", key)
+    assert house.analytics.closer().close("analytics", key, "E_GAVE_UP") == "sealed"
+    assert states(house)["there"] == (ParcelState.WITHHELD, Reason.DELIVERY_FAILED)
+    assert house.analytics.closer().close("corpus", key, "E_GAVE_UP") == "quarantined"
+
+
+def test_a_paper_that_is_missing_keeps_it_from_that_destination_alone(make: Make) -> None:
+    """Refused at the door with the gate's reason; the other has it."""
+    house = make(papers=("here",))
+    key = key_of(house)
+    assert house.analytics.task().carry("analytics", key) == "sealed"
+    assert states(house) == {
+        "here": (ParcelState.DELIVERED, None),
+        "there": (ParcelState.WITHHELD, Reason.AGREEMENT_MISSING),
+    }
+
+
+def test_what_nobody_may_have_is_never_fetched(make: Make) -> None:
+    """Refused by admission, before any audio."""
+    house = make(papers=())
+    surveyor = house.surveyor()
+    assert surveyor.settle(surveyor.look()) == ()
+    (outcome,) = house.registry.outcomes("analytics")
+    assert outcome.reason is Reason.AGREEMENT_MISSING
+    assert house.registry.outcomes("corpus") == ()
+
+
+def test_the_corpus_does_not_know_of_it(make: Make) -> None:
+    """The same recording is admitted to the corpus as if it had gone nowhere."""
+    house = make()
+    assert house.analytics.task().carry("analytics", key_of(house)) == "sealed"
+    corpus = House(house.workspace, line=CORPUS)
+    surveyor = corpus.surveyor()
+    assert len(surveyor.settle(surveyor.look())) == 1
+    corpus.close()
+
+
+def test_a_closed_line_says_so(tmp_path: Path) -> None:
+    """Without a lawful basis of its own nothing is looked at."""
+    house = House(make_test_workspace(tmp_path / "w", count=1), line=ANALYTICS)
+    with pytest.raises(PolicyError, match="closed"):
+        house.surveyor()
+    house.close()
+
+
+@pytest.mark.slow
+def test_a_feed_tells_once_that_it_is_late(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """The calls ended long ago, so the lag is beyond the objective: one line in the alerts, however often it looks."""
+    house = make()
+    key = key_of(house)
+    house.analytics.task().carry("analytics", key)
+    follow(house, workers=1, stop=threading.Event(), as_json=True, passes=2)
+    alerts = (house.workspace.logs / "alerts.jsonl").read_text().splitlines()
+    assert len(alerts) == 1
+    assert "analytics.lag_over_objective" in alerts[0]
+    assert capsys.readouterr().out.count('"late": true') == 2
