@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,9 @@ def _accept(
         transport = paramiko.Transport(line)
         transports.append(transport)
         transport.add_server_key(host)
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Folder, double=server, cut=line.close)
+        transport.set_subsystem_handler(
+            "sftp", paramiko.SFTPServer, _Folder, double=server, cut=partial(_hang_up, line)
+        )
         with suppress(paramiko.SSHException, EOFError, OSError):
             transport.start_server(server=_Door(server.user, client), event=threading.Event())
 
@@ -130,6 +133,12 @@ class _Door(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 
+def _hang_up(line: socket.socket) -> None:
+    """The connection ends; its descriptor stays the transport's to close, because others are given a number again."""
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
 class _Handle(paramiko.SFTPHandle):
     """One open file."""
 
@@ -142,6 +151,7 @@ class _Handle(paramiko.SFTPHandle):
         self._folder.server.sent.append(data)
         is_last = offset > 0 or len(data) < _PACKET
         if is_last and self._fault is SftpFault.CUT:
+            self.writefile.close()
             self._folder.cut()
             return paramiko.SFTP_CONNECTION_LOST
         if is_last and self._fault is SftpFault.FULL:
