@@ -50,6 +50,7 @@ class Term:
 
 _CLASSES: Final = {
     "AITraining": (ArtefactKind.CORPUS, ArtefactKind.AUGMENTED, ArtefactKind.FEATURES, ArtefactKind.TRANSCRIPT),
+    "Analytics": (ArtefactKind.REDACTED, ArtefactKind.TRANSCRIPT),
     "Audit": (ArtefactKind.MAP, ArtefactKind.REDACTED, ArtefactKind.ORIGINAL),
 }
 """The values of the tag `DataClass` (`vault.labels`), and what may lie under each."""

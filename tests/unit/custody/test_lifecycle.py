@@ -10,7 +10,9 @@ from moto import mock_aws
 
 from sottovoce.custody.artefacts import rules_of
 from sottovoce.custody.lifecycle import GRACE_DAYS, Provider, lifecycle, terms
+from sottovoce.pipeline.lines import LINES
 from sottovoce.policy.model import Duty, Retention
+from sottovoce.vault.labels import labels_for
 
 LONG = rules_of(Retention(archive_days=90, duties=(Duty(name="MIFID_II", years=7),)))
 PLAIN = rules_of(Retention(transcript_days=30))
@@ -18,11 +20,19 @@ PLAIN = rules_of(Retention(transcript_days=30))
 
 def test_a_class_expires_after_the_longest_of_its_kinds() -> None:
     """With grace, so that the sweep is what deletes; a duty to keep originals lengthens theirs."""
-    training, audit = terms(PLAIN)
+    training, analytics, audit = terms(PLAIN)
     assert (training.label, training.expire_days) == ("AITraining", 365 + GRACE_DAYS)
-    assert terms(LONG)[1].expire_days == 7 * 366 + GRACE_DAYS
+    assert (analytics.label, analytics.expire_days) == ("Analytics", 365 + GRACE_DAYS)
+    assert terms(LONG)[-1].expire_days == 7 * 366 + GRACE_DAYS
     assert audit.archive_days is None
-    assert [each.expire_days for each in terms(LONG, expire=False)] == [None, None]
+    assert [each.expire_days for each in terms(LONG, expire=False)] == [None] * 3
+
+
+def test_every_class_that_the_vault_writes_has_a_term() -> None:
+    """What is labelled otherwise would lie there for ever."""
+    kinds = {kind for line in LINES.values() for kind in line.kinds} | {"evidence", "redacted-engine"}
+    written = {labels_for(kind, disguised=True, kms="file").tags["DataClass"] for kind in kinds}
+    assert written == {term.label for term in terms(PLAIN)}
 
 
 @pytest.mark.parametrize("expire", [True, False])
@@ -34,7 +44,7 @@ def test_s3_takes_the_rules(expire: bool) -> None:
         client.create_bucket(Bucket="sealed")
         client.put_bucket_lifecycle_configuration(Bucket="sealed", LifecycleConfiguration=document)
         kept = client.get_bucket_lifecycle_configuration(Bucket="sealed")["Rules"]
-    assert len(kept) == 3
+    assert len(kept) == 4
     assert kept[0]["Filter"] == {"Tag": {"Key": "DataClass", "Value": "AITraining"}}
     assert kept[0]["Transitions"] == [{"Days": 90, "StorageClass": "DEEP_ARCHIVE"}]
     assert ("Expiration" in kept[0]) is expire
