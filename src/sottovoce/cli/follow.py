@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -104,5 +105,6 @@ class Feed:
         _log.warning("%s: P95 %s s", facts["type"], facts["p95_s"])
         logs = self._house.workspace.logs
         logs.mkdir(mode=0o700, exist_ok=True)
-        with (logs / "alerts.jsonl").open("a", encoding="utf-8") as file:
+        handle = os.open(logs / "alerts.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "a", encoding="utf-8") as file:
             file.write(json.dumps({**facts, "at": self._house.clock().isoformat()}, sort_keys=True) + "\n")
