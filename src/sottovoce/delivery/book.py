@@ -123,7 +123,10 @@ class Book:
         return receipt
 
     def withhold(self, errand: Errand, reason: Reason, *, error: str, gist: Gist) -> Withheld:
-        """It is not delivered, with an entry in the ledger; what nobody can tell stays recalled by an erasure."""
+        """It is not delivered, with an entry in the ledger; whatever may lie there stays recalled by an erasure.
+
+        A waybill says that something may: it is taken away where nothing surely left.
+        """
         evidence = _evidence(errand, error)
         kept = {
             "state": ParcelState.WITHHELD.value,
@@ -134,7 +137,7 @@ class Book:
         }
         with writing(self._engine) as connection:
             connection.execute(update(parcels).where(parcels.c.id == errand.id).values(**kept))
-            if reason.value not in FINAL:
+            if self._row(connection, errand, self._clock())["waybill"] is None:
                 never_left(connection, errand.id)
             entry = self._entry(errand, Action.DELIVERY_WITHHELD, evidence, gist, outcome=reason.value)
             self._ledger.append(connection, [entry])

@@ -7,13 +7,14 @@ down is answered with Again, so that no worker sleeps on it; the recording waits
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from sottovoce.domain.outcome import OutcomeStatus
 from sottovoce.errors import RecordingErased, SottovoceError
 from sottovoce.pipeline.conclude import ERASED
 from sottovoce.pipeline.protocol import Again, Closes
-from sottovoce.pipeline.refs import as_step_error
+from sottovoce.pipeline.refs import StepError, as_step_error
 
 
 class Carries(Protocol):
@@ -37,9 +38,13 @@ class AnalyticsCloser:
 
     def close(self, line: str, key: str, code: str) -> str:
         status = self._closer.close(line, key, code)
-        if status == OutcomeStatus.SEALED.value:
-            _stepwise(lambda: self._errands.give_up(key, code))
+        if status == OutcomeStatus.SEALED.value and isinstance(_stepwise(partial(self._given_up, key, code)), Again):
+            raise StepError("E_DELIVERY_UNDER_WAY", retryable=True)
         return status
+
+    def _given_up(self, key: str, code: str) -> None:
+        """Raises DeliveryUnderWay while a dead worker's lease lasts: it is closed later."""
+        self._errands.give_up(key, code)
 
 
 class AnalyticsTask(AnalyticsCloser):

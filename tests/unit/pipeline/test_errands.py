@@ -9,17 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from sottovoce.access.broker import Question
+from sottovoce.access.grant_book import Wish
+from sottovoce.access.principals import Kind
+from sottovoce.access.roles import Operation, Role
 from sottovoce.anonymize.disguise import Disguiser
 from sottovoce.cli.follow import follow
+from sottovoce.custody.deliveries import Deliveries
+from sottovoce.database.delivery_tables import parcels
+from sottovoce.database.engine import reading
 from sottovoce.delivery.failures import DeliveryLost, DeliveryUnavailable
+from sottovoce.delivery.parcel import Errand, Waybill
 from sottovoce.delivery.receipts import ParcelState
+from sottovoce.domain.confidential import Confidential
 from sottovoce.domain.outcome import Reason
-from sottovoce.errors import BreakerOpen, PolicyError
+from sottovoce.errors import AccessRefused, BreakerOpen, PolicyError
 from sottovoce.ledger.entry import Action
 from sottovoce.pipeline.errands import MOST_LOSSES, PATIENCE
 from sottovoce.pipeline.lines import ANALYTICS, CORPUS
 from sottovoce.pipeline.protocol import Again
+from sottovoce.pipeline.refs import StepError
 from sottovoce.redact.redactor import Redactor
 from sottovoce.testing.analytics_line import put_papers
 from sottovoce.testing.house import Deaf, Inverted, OneSecond, OneWord, exchange, make_test_workspace
@@ -74,8 +85,6 @@ class Fails:
     def deliver(self, sealed: Any, about: Any, *, line: str, destination: str) -> Any:
         if destination == self._at and self._failures:
             book = self._inner._book
-            from sottovoce.delivery.parcel import Errand
-
             book.begin(Errand(line=line, recording=sealed.ref.key, destination=destination), lease=timedelta(0))
             raise self._failures[0] if self._for_ever else self._failures.pop(0)
         return self._inner.deliver(sealed, about, line=line, destination=destination)
@@ -167,6 +176,70 @@ def test_what_the_engine_gives_up_is_a_persons(make: Make) -> None:
     assert house.analytics.closer().close("analytics", key, "E_GAVE_UP") == "sealed"
     assert states(house)["there"] == (ParcelState.WITHHELD, Reason.DELIVERY_FAILED)
     assert house.analytics.closer().close("corpus", key, "E_GAVE_UP") == "quarantined"
+
+
+def test_what_may_lie_at_a_vendor_stays_recalled(make: Make) -> None:
+    """Given up after something was placed, an erasure still owes that vendor a notice; what never left owes none."""
+    house = make()
+    key = key_of(house)
+    failing(house, DeliveryUnavailable("down"), for_ever=True)
+    house.analytics.task().carry("analytics", key)
+    book, errand = house.deliveries.book, Errand(line="analytics", recording=key, destination="there")
+    book.begin(errand, lease=timedelta(0))
+    (sent,) = [row for row in _waybills(house) if row is not None]
+    book.placing(errand, Waybill.of(sent))
+    house.analytics.errands.give_up(key, "E_GAVE_UP")
+    recalled = Deliveries(engine=house.registry.engine, ledger=house.ledger).of_recording(key)
+    assert {each.destination for each in recalled} == {"here", "there"}
+
+
+def _waybills(house: House) -> list[Any]:
+    with reading(house.registry.engine) as connection:
+        return list(connection.execute(select(parcels.c.waybill)).scalars())
+
+
+def test_a_lease_that_lasts_is_closed_later(make: Make) -> None:
+    """A worker that died in the middle still holds its errand for a while: the closing is tried again, not forgotten."""
+    house = make()
+    key = key_of(house)
+    failing(house, DeliveryUnavailable("down"), for_ever=True)
+    house.analytics.task().carry("analytics", key)
+    errand = Errand(line="analytics", recording=key, destination="there")
+    house.deliveries.book.begin(errand, lease=timedelta(hours=1))
+    with pytest.raises(StepError) as told:
+        house.analytics.closer().close("analytics", key, "E_GAVE_UP")
+    assert told.value.retryable
+    house.deliveries.book.let_go(errand)
+    assert house.analytics.closer().close("analytics", key, "E_GAVE_UP") == "sealed"
+    assert house.analytics.errands.is_over(key)
+
+
+def test_the_map_of_what_was_removed_opens_for_an_auditor_only(make: Make) -> None:
+    """By its object id, under a grant for maps, which nobody else is given."""
+    house = make()
+    key = key_of(house)
+    house.analytics.task().carry("analytics", key)
+    desk = house.access
+    desk.found()
+    (found,) = [o for o in house.registry.objects(key) if o.kind == "map-analytics"]
+
+    def wish(role: Role) -> Wish:
+        holder = desk.principals.create(Kind.PERSON, by=desk.me().id, roles=[role]).id
+        return Wish(
+            holder=holder,
+            operations=frozenset({Operation.MAP_READ}),
+            prefix="maps",
+            purpose="audit",
+            recordings=10,
+            lifetime=timedelta(minutes=15),
+        )
+
+    token = desk.grants.issue(wish(Role.AUDITOR), by=desk.me().id).token
+    why = Confidential("quarterly audit")
+    question = Question(token=token, operation=Operation.MAP_READ, resource=f"maps/{found.id}", justification=why)
+    assert desk.broker.open(question).reveal().startswith(b"{")
+    with pytest.raises(AccessRefused):
+        desk.grants.issue(wish(Role.DATA_SCIENTIST), by=desk.me().id)
 
 
 def test_a_paper_that_is_missing_keeps_it_from_that_destination_alone(make: Make) -> None:
