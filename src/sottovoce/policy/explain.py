@@ -135,6 +135,7 @@ def _sentences(policy: Policy) -> Iterator[str]:
     yield _voices(policy)
     yield _corpus(policy)
     yield _keeping(policy)
+    yield from _analytics(policy)
     yield from _leaving(policy)
 
 
@@ -297,6 +298,18 @@ def _keeping(policy: Policy) -> str:
         f"The corpus is to be kept {policy.retention.corpus_days} days and raw recordings {policy.retention.raw_days}; "
         f"duties: {', '.join(duty.name for duty in policy.retention.duties) or 'none'}. "
         "`sottovoce retention sweep` deletes what is due."
+    )
+
+
+def _analytics(policy: Policy) -> Iterator[str]:
+    line = policy.analytics
+    if line.lawful_basis is None:
+        return
+    kept = "kept" if line.keep_delivered else "deleted here once everybody has it"
+    yield (
+        f"For analytics, on the ground of {line.lawful_basis.basis.value.replace('_', ' ')}, calls of "
+        f"{line.exclusions.min_seconds:g} to {line.exclusions.max_seconds:g} seconds go redacted to "
+        f"{', '.join(line.destinations)}; the sound is {kept}. {_voices(policy.for_analytics())}"
     )
 
 

@@ -172,3 +172,19 @@ def test_what_is_done_to_the_source_itself_is_told(key: str, sentence: str) -> N
     told = describe(parse_policy(text.format(source, f"    {key}\n")).policy)
     (more,) = set(told) - set(plain)
     assert sentence in more
+
+
+def test_the_analytics_line_is_told_where_it_is_open() -> None:
+    """Its ground, its bounds, where to, and what becomes of voices and sound; nothing while it is closed."""
+    opened = """
+analytics:
+  lawful_basis: {basis: contract}
+  anonymization: {method: none, waiver_who: board, waiver_why: tone is judged}
+  destinations: [vendor]
+delivery:
+  destinations: {vendor: {kind: bucket, url: "file:drop"}}
+"""
+    told = "\n".join(describe(parse_policy(PLAIN + opened).policy))
+    assert "For analytics, on the ground of contract, calls of 60 to 14400 seconds go redacted to vendor" in told
+    assert "deleted here once everybody has it. Voices are left as they are, waived by board" in told
+    assert "For analytics" not in "\n".join(describe(parse_policy(PLAIN + "\n").policy))
