@@ -34,7 +34,7 @@ def configure(*, level: str = "WARNING", as_json: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),  # today's, also where it was exchanged since
         cache_logger_on_first_use=False,
     )
     quiet_libraries()

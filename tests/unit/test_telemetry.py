@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import threading
@@ -23,6 +24,19 @@ def test_a_confidential_value_is_masked_at_any_depth(capsys):
     shown = capsys.readouterr().err
     assert PLANTED not in shown
     assert shown.count("confidential") == 2
+
+
+def test_the_stream_may_be_exchanged(monkeypatch):
+    """A logger kept from before goes on where the error stream was closed and another put in its place."""
+    first, second = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", first)
+    telemetry.configure(level="INFO")
+    log = structlog.get_logger("kept")
+    log.info("before")
+    monkeypatch.setattr(sys, "stderr", second)
+    first.close()
+    log.info("after")
+    assert "after" in second.getvalue()
 
 
 def test_exceptions_become_type_and_code(capsys):
