@@ -79,7 +79,7 @@ def _carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("cli") / "w"
     house = quick_house(make_test_workspace(root, count=RECORDINGS))
     assert set(carry_all(house, settle_all(house)).values()) == {"sealed"}
-    house.releaser.release(actor="test")
+    house.corpus.releaser.release(actor="test")
     house.ledger.checkpoint()
     house.close()
     return root

@@ -47,7 +47,7 @@ def test_every_released_sample_plays_at_the_right_length(demo):
     members = [m for m in corpus_members(house.registry.engine) if m.version == demo.said["version"]]
     assert len(members) >= 8
     for member in members:
-        data = house.opener.open(member.corpus_id, actor="test", purpose="test").reveal()
+        data = house.corpus.opener.open(member.corpus_id, actor="test", purpose="test").reveal()
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             assert (sound.samplerate, sound.channels) == (16_000, 1)
             length = sound.frames / sound.samplerate
@@ -63,7 +63,7 @@ def test_the_erased_callers_samples_no_longer_decrypt(demo):
     assert len(erased) == demo.said["erased"]["samples"]
     for sample in erased:
         with pytest.raises(KeyShredded):
-            house.opener.open(sample.corpus_id, actor="test", purpose="test")
+            house.corpus.opener.open(sample.corpus_id, actor="test", purpose="test")
     known = {call["id"] for call in CALLS if house.registry.by_conversation(call["id"])}
     assert len(known) == len(CALLS) - demo.said["erased"]["recordings"]
 

@@ -41,7 +41,7 @@ def release(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     house = house_at(workspace)
     with bar(quiet=as_json) as progress:
         task = progress.add_task("checking samples", total=None)
-        made = house.releaser.release(actor=house.actor, on_sample=lambda n: progress.update(task, completed=n))
+        made = house.corpus.releaser.release(actor=house.actor, on_sample=lambda n: progress.update(task, completed=n))
         progress.update(task, total=len(made.manifest.entries))
     house.ledger.checkpoint()
     report = write_demographics(house, made.version)
@@ -64,7 +64,7 @@ def release(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Every version, oldest first."""
-    versions = house_at(workspace).versions.list()
+    versions = house_at(workspace).corpus.versions.list()
     rows = [{"version": v.version, "created": v.created_at.date().isoformat(), "root": v.root} for v in versions]
     if as_json:
         answer(rows)
@@ -78,7 +78,7 @@ def list_(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
 def show(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """A version's samples, as those who train see them."""
     house = house_at(workspace)
-    shown = house.versions.show(_named(house, version))
+    shown = house.corpus.versions.show(_named(house, version))
     samples = [{**s.released, "corpusId": s.corpus_id, "split": s.split, "erased": s.erased} for s in shown.samples]
     if as_json:
         answer({"version": shown.version.version, "samples": samples})
@@ -93,7 +93,7 @@ def verify(version: Version = None, workspace: InWorkspace = HERE, *, as_json: A
     house = house_at(workspace)
     with bar(quiet=as_json) as progress:
         task = progress.add_task("reading samples", total=None)
-        verdict = house.versions.verify(
+        verdict = house.corpus.versions.verify(
             _named(house, version), on_sample=lambda n, total: progress.update(task, completed=n, total=total)
         )
     counts = {condition.value: n for condition, n in verdict.counts.items()}
@@ -116,7 +116,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """What became of each sample between two versions."""
-    found = house_at(workspace).versions.diff(before, after)
+    found = house_at(workspace).corpus.versions.diff(before, after)
     counts = {"added": found.added, "removed": found.removed, "moved": found.moved, "changed": found.changed}
     if as_json:
         answer({name: list(ids) for name, ids in counts.items()})
@@ -136,10 +136,12 @@ def manifest(
 ) -> None:
     """Write the files a training service reads: where each sample's ciphertext lies, and what was released of it."""
     house = house_at(workspace)
-    shown = house.versions.show(version)
+    shown = house.corpus.versions.show(version)
     erased = frozenset(sample.corpus_id for sample in shown.samples if sample.erased)
     digest = shown.version.manifest_digest
-    files = training_files(house.versions.manifest(version), service, staging=staging, digest=digest, erased=erased)
+    files = training_files(
+        house.corpus.versions.manifest(version), service, staging=staging, digest=digest, erased=erased
+    )
     for name, text in files.items():
         write_whole(output / name, text.encode())
     if as_json:
@@ -179,7 +181,7 @@ def open_(
         raise CustodyError("a sample is not printed on a terminal", hint="pipe it to a player, or give --output FILE")
     house = house_at(workspace)
     why = read_confidential(justification) if justification else None
-    data = house.opener.open(corpus_id, actor=house.actor, purpose=purpose, justification=why).reveal()
+    data = house.corpus.opener.open(corpus_id, actor=house.actor, purpose=purpose, justification=why).reveal()
     house.ledger.checkpoint()
     if output is None:
         sys.stdout.buffer.write(data)
@@ -191,7 +193,7 @@ def open_(
 
 def counted(house: House, version: str) -> Demographics:
     """Who is in a version, counted."""
-    return audit(version, versions=house.versions, store=house.registry, policy=house.policy)
+    return audit(version, versions=house.corpus.versions, store=house.registry, policy=house.policy)
 
 
 def write_demographics(house: House, version: str) -> Path:
@@ -205,7 +207,7 @@ def write_demographics(house: House, version: str) -> Path:
 def _named(house: House, version: str | None) -> str:
     if version is not None:
         return version
-    latest = house.versions.latest()
+    latest = house.corpus.versions.latest()
     if latest is None:
         raise CustodyError("no corpus version was released yet", hint="run `sottovoce corpus release`")
     return latest.version

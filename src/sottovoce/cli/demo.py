@@ -119,12 +119,12 @@ def _after(
     """Release, erase, verify, export."""
     with bar(quiet=quiet) as progress:
         task = progress.add_task("release, erase, verify", total=4)
-        made = house.releaser.release(actor=house.actor)
+        made = house.corpus.releaser.release(actor=house.actor)
         write_demographics(house, made.version)
         progress.advance(task)
         erasure, unreadable = _erase(into, house, made.version)
         progress.advance(task)
-        verdict = house.versions.verify(made.version)
+        verdict = house.corpus.versions.verify(made.version)
         progress.advance(task)
         house.ledger.export(into / EXPORT)
         ledger = house.ledger.verify()
@@ -167,7 +167,7 @@ def _token(house: House, key: str) -> str | None:
 
 def _is_shut(house: House, corpus_id: str) -> bool:
     try:
-        house.opener.open(corpus_id, actor=house.actor, purpose="demo")
+        house.corpus.opener.open(corpus_id, actor=house.actor, purpose="demo")
     except KeyShredded:
         return True
     return False
@@ -280,6 +280,6 @@ def _called(program: str) -> str:
 
 def _a_conversation(house: House) -> str:
     """One that is in the corpus still."""
-    version = house.versions.list()[-1].version
+    version = house.corpus.versions.list()[-1].version
     member = next(iter(house.registry.identities(version)))
     return house.registry.recall(member.recording)[1].conversation_id

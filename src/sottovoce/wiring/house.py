@@ -6,7 +6,6 @@ no model and `redact FILE` opens no registry. Nothing below this file knows wher
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
@@ -15,10 +14,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
-from sottovoce.corpus.open import SampleOpener
-from sottovoce.corpus.release import Releaser
-from sottovoce.corpus.standing import PolicyStanding
-from sottovoce.corpus.versions import Versions
 from sottovoce.custody.erasure import Eraser
 from sottovoce.custody.registry import Registry
 from sottovoce.custody.subject import ByConversation
@@ -33,7 +28,6 @@ from sottovoce.intake.door import Door
 from sottovoce.intake.outbox import Outbox
 from sottovoce.kms.protocol import KeyProvider
 from sottovoce.ledger.ledger import Ledger
-from sottovoce.ledger.note import VerifierKey
 from sottovoce.ledger.signer import Ed25519Signer, load_log_key
 from sottovoce.pipeline.carrier import Carrier, Pack, Redact
 from sottovoce.pipeline.conclude import Concluder
@@ -57,6 +51,7 @@ from sottovoce.wiring.agreements import AgreementRooms
 from sottovoce.wiring.amazon import compose_amazon_transcriber, compose_vendor_first, sweep_lent
 from sottovoce.wiring.analytics import AnalyticsRooms
 from sottovoce.wiring.compliance import ComplianceRooms
+from sottovoce.wiring.corpus import CorpusRooms
 from sottovoce.wiring.corridor import compose_carrier, compose_concluder, open_queue, open_worker, policy_for
 from sottovoce.wiring.custody import Custody
 from sottovoce.wiring.delivery import Deliveries
@@ -279,30 +274,9 @@ class House:
     # the corpus
 
     @cached_property
-    def releaser(self) -> Releaser:
-        return Releaser(
-            policy=self.policy,
-            policy_digest=self.loaded.digest,
-            line=self.line.name,
-            store=self.registry,
-            vault=self.vault,
-            plain=self.store,
-            standing=PolicyStanding(policy=self.policy, today=self.today),
-            signer=self.signer,
-            clock=self.clock,
-            random=os.urandom,
-        )
-
-    @cached_property
-    def versions(self) -> Versions:
-        key = VerifierKey.parse(self.signer.vkey)
-        return Versions(store=self.registry, vault=self.vault, plain=self.store, keys=(key,))
-
-    @cached_property
-    def opener(self) -> SampleOpener:
-        return SampleOpener(
-            store=self.registry, vault=self.vault, scribe=self.ledger, clock=self.clock, reader=self.access.reader
-        )
+    def corpus(self) -> CorpusRooms:
+        """Versions: released, read, opened."""
+        return CorpusRooms(self)
 
     # who may touch what
 

@@ -58,7 +58,7 @@ def test_a_reader_gets_what_was_sealed(house) -> None:
     assert hashlib.sha256(ciphertext).hexdigest() == handed.digest and len(ciphertext) == handed.size
     assert open_with(handed.key, ciphertext) == whole
     corpus_id = first.rpartition("/")[2]
-    assert house.opener.open(corpus_id, actor="whoever", purpose="listening") == whole
+    assert house.corpus.opener.open(corpus_id, actor="whoever", purpose="listening") == whole
     told = [entry for _, entry in house.ledger.entries_about(corpus_id) if entry.action is Action.CORPUS_READ]
     assert len(told) == 4 and told[-1].actor == house.access.me().id
 
@@ -189,12 +189,12 @@ def test_canaries_lie_beside_samples_and_in_no_manifest(house) -> None:
     planted = house.access.canaries.plant(3, place="corpus/v1/train", by=me)
     question = training(house)
     assert {c.resource for c in planted} <= set(names(house, question))
-    assert not {c.id for c in planted} & {s.corpus_id for s in house.versions.show(VERSION).samples}
-    assert house.versions.verify(VERSION).ok
+    assert not {c.id for c in planted} & {s.corpus_id for s in house.corpus.versions.show(VERSION).samples}
+    assert house.corpus.versions.verify(VERSION).ok
     with pytest.raises(AccessSuspended):
         house.access.broker.open(replace(question, resource=planted[0].resource))
     with pytest.raises(AccessSuspended):
-        house.opener.open(planted[1].id, actor="x", purpose="listening")
+        house.corpus.opener.open(planted[1].id, actor="x", purpose="listening")
     assert [c.touched_by is not None for c in house.access.canaries.all()] == [True, True, False]
     for count, place in ((0, "corpus/v1/train"), (1001, "corpus/v1/train"), (1, "corpus")):
         with pytest.raises(AccessRefused):
@@ -225,7 +225,7 @@ def test_a_changed_object_is_refused(house) -> None:
 def test_an_unknown_sample_is_said_as_before(house) -> None:
     """`corpus open` of nothing is the corpus's own error."""
     with pytest.raises(CustodyError):
-        house.opener.open("f" * 32, actor="x", purpose="listening")
+        house.corpus.opener.open("f" * 32, actor="x", purpose="listening")
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_383, 16_384, 16_385, 100_000])

@@ -35,7 +35,7 @@ def _released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("broker") / "w"
     house = quick_house(make_test_workspace(root, count=1))
     assert set(carry_all(house, settle_all(house)).values()) == {"sealed"}
-    house.releaser.release(actor="test")
+    house.corpus.releaser.release(actor="test")
     house.close()
     return root
 

@@ -147,9 +147,9 @@ def test_the_corpus_rooms_read_what_was_sealed(workspace):
     """Releaser, versions and opener are composed over the same registry and vault."""
     house = quick_house(workspace)
     carry_all(house, settle_all(house))
-    assert house.releaser is house.releaser
-    assert house.versions is house.versions
-    assert house.opener is house.opener
+    assert house.corpus.releaser is house.corpus.releaser
+    assert house.corpus.versions is house.corpus.versions
+    assert house.corpus.opener is house.corpus.opener
     assert house.today() == house.clock().date()
     house.close()
 
