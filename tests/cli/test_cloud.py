@@ -64,3 +64,25 @@ def test_training_files_are_written_from_a_version(program, workspace, tmp_path)
         name for f in target.glob("*.manifest") if "augmented" not in f.name for name in json.loads(f.read_text())[1:]
     }
     assert staged == {f"{corpus_id}.sealed" for corpus_id in released}
+
+
+def test_a_version_is_staged_under_the_names_of_its_training_files(program, workspace, tmp_path):
+    """The store's ciphertext, renamed; again puts nothing; what was erased is taken away."""
+    place = tmp_path / "staged"
+    given = ("corpus", "stage", "corpus/v1", "-w", workspace)
+    said = program(*given, "--to", f"file:{place}", "--json")
+    released = {s["corpusId"] for s in program("corpus", "show", "-w", workspace, "--json").json["samples"]}
+    assert said.json == {"put": len(released), "there_already": 0, "taken_away": 0}
+    assert {path.name for path in place.iterdir()} == {f"{corpus_id}.sealed" for corpus_id in released}
+    sealed = {path.read_bytes() for path in (workspace / "objects").rglob("*") if path.is_file()}
+    assert all(path.read_bytes() in sealed for path in place.iterdir())
+    assert program("erase", "--customer", "-", "-w", workspace, stdin=b"+12025550001").code == 0
+    left = {
+        s["corpusId"] for s in program("corpus", "show", "-w", workspace, "--json").json["samples"] if not s["erased"]
+    }
+    assert left < released
+    said = program(*given, "--to", f"file:{place}", "--json")
+    assert said.json == {"put": 0, "there_already": len(left), "taken_away": len(released - left)}
+    assert {path.name for path in place.iterdir()} == {f"{corpus_id}.sealed" for corpus_id in left}
+    assert program(*given, "--to", "ftp://acme/corpus").code == 3
+    assert program("corpus", "stage", "corpus/v9", "--to", f"file:{place}", "-w", workspace).code != 0

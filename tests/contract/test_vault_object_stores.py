@@ -21,6 +21,7 @@ from sottovoce.testing.object_servers import (
     amazon_storage,
     azure_metadata,
     azure_storage,
+    azure_tags,
     find_azurite,
     google_storage,
 )
@@ -281,6 +282,16 @@ class TestAzure:
             "redaction_applied": "true",
             "pipeline_version": "0.1.0",
         }
+
+    def test_tags_travel_as_index_tags_where_asked_for(self, azure, tmp_path):
+        """Conditions of role assignments can ask for those, and for no metadata; by itself a store sets none."""
+        policy = Storage(url="az://corpus/a/b", endpoint=azure, account=AZURE_ACCOUNT, credentials="env:A", retries=0)
+        store = open_store(policy, base=tmp_path, resolve=lambda _: Confidential(AZURE_KEY), indexed=True)
+        store.put("tagged", b"1", labels=LABELS)
+        assert azure_tags(azure, "corpus", "a/b/tagged") == {"DataClass": "AITraining", "PIIStatus": "DeIdentified"}
+        assert azure_metadata(azure, "corpus", "a/b/tagged")["pii_status"] == "DeIdentified"
+        azure_store(azure, tmp_path).put("plain", b"1", labels=LABELS)
+        assert azure_tags(azure, "corpus", "a/b/plain") == {}
 
     def test_a_signed_address_reads_one_object(self, azure, tmp_path):
         """And no other."""

@@ -150,6 +150,29 @@ def manifest(
     say(f"{len(files)} files in {output}. They point at ciphertext; README.md says who opens it.")
 
 
+@app.command()
+def stage(
+    version: Annotated[str, typer.Argument(help="A version such as corpus/v1.")],
+    to: Annotated[str, typer.Option(help="Where a training service reads it, such as s3://bucket/prefix.")],
+    workspace: InWorkspace = HERE,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Put a version's ciphertext where its training files say it lies, and take away what was erased since."""
+    house = house_at(workspace)
+    with bar(quiet=as_json) as progress:
+        task = progress.add_task("staging samples", total=None)
+        made = house.corpus.stage(
+            version, to, on_sample=lambda n, total: progress.update(task, completed=n, total=total)
+        )
+    house.ledger.checkpoint()
+    shown = {"put": made.put, "there already": made.there, "taken away": made.removed}
+    if as_json:
+        answer({name.replace(" ", "_"): count for name, count in shown.items()})
+    else:
+        facts(f"Staged {version}", shown)
+
+
 @app.command("demographics")
 def demographics_(version: Version = None, workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
     """Count who is in a version, and write the page."""

@@ -121,7 +121,7 @@ class Versions:
             manifest = self.manifest(version)
         except (LedgerTampered, ObjectMissing) as failure:
             return VersionVerdict(version=version, manifest=str(failure), conditions={})
-        held, erased = self._held(version), self._erased(version)
+        held, erased = self.held(version), self.erased(version)
         conditions = {}
         for number, entry in enumerate(manifest.entries, 1):
             corpus_id = entry.sample.corpus_id
@@ -134,15 +134,7 @@ class Versions:
         """What became of each sample, from the two verified manifests."""
         return difference(self.manifest(before).entries, self.manifest(after).entries)
 
-    def _examine(self, entry: ManifestEntry, held: StoredObject | None, *, erased: bool) -> Condition:
-        if erased:
-            return Condition.ERASED
-        if held is None:
-            return Condition.MISSING
-        found = examine(self._vault, held, digest=entry.digest, duration_s=entry.sample.duration_s)
-        return found.condition
-
-    def _held(self, version: str) -> dict[str, StoredObject]:
+    def held(self, version: str) -> dict[str, StoredObject]:
         """Where the samples of a version lie, by corpus id."""
         return {
             identity.corpus_id: held
@@ -151,8 +143,17 @@ class Versions:
             if held.id == identity.object_id
         }
 
-    def _erased(self, version: str) -> frozenset[str]:
+    def erased(self, version: str) -> frozenset[str]:
+        """Corpus ids of the samples that were erased since."""
         return frozenset(sample.corpus_id for sample in self._store.samples(version) if sample.erased)
+
+    def _examine(self, entry: ManifestEntry, held: StoredObject | None, *, erased: bool) -> Condition:
+        if erased:
+            return Condition.ERASED
+        if held is None:
+            return Condition.MISSING
+        found = examine(self._vault, held, digest=entry.digest, duration_s=entry.sample.duration_s)
+        return found.condition
 
     def _row(self, version: str) -> CorpusVersion:
         for row in self._store.versions():

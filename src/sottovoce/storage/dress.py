@@ -45,6 +45,14 @@ def azure(labels: ObjectLabels) -> Dress:
     return Dress(metadata={_words(name, "_"): value for name, value in everything.items()})
 
 
+def azure_indexed(labels: ObjectLabels) -> Dress:
+    """With the tags as blob index tags too, which conditions of role assignments can ask for.
+
+    An account with a hierarchical namespace refuses them (Azure Storage, "Manage and find data with blob index tags").
+    """
+    return Dress(tags=labels.tags, metadata=azure(labels).metadata)
+
+
 def _words(name: str, joint: str) -> str:
     """`DataClass` and `data-class` are the same words; a run of capitals is one (`PIIStatus`)."""
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)

@@ -21,7 +21,7 @@ from sottovoce.domain.confidential import Confidential
 from sottovoce.errors import PolicyError
 from sottovoce.policy.model import Storage
 from sottovoce.settings import resolve_secret
-from sottovoce.storage.dress import azure, google
+from sottovoce.storage.dress import Labelling, azure, azure_indexed, google
 from sottovoce.storage.protocol import ObjectStore
 from sottovoce.storage.s3 import S3Control, S3Store, connect_s3
 from sottovoce.storage.stores import FolderStore, SigningStore, memory_store
@@ -38,10 +38,17 @@ def _now() -> datetime:
 
 
 def open_store(
-    storage: Storage, *, base: Path, resolve: Resolve | None = None, clock: Callable[[], datetime] = _now
+    storage: Storage,
+    *,
+    base: Path,
+    resolve: Resolve | None = None,
+    clock: Callable[[], datetime] = _now,
+    indexed: bool = False,
 ) -> ObjectStore:
-    """The store the policy names; `clock` dates locks. PolicyError for a URL of another kind, WorkspaceError
-    for a reference that leads nowhere."""
+    """The store the policy names; `clock` dates locks, and with `indexed` Azure's blobs get index tags too.
+
+    PolicyError for a URL of another kind, WorkspaceError for a reference that leads nowhere.
+    """
     url = urlsplit(storage.url)
     if url.scheme == "file" and url.path:
         return FolderStore(root=base / url.path)
@@ -49,7 +56,8 @@ def open_store(
         return memory_store()
     if url.scheme in _CLOUDS and url.netloc:
         found = resolve or (lambda ref: resolve_secret(ref, base=base))
-        return _CLOUDS[url.scheme](storage, url.netloc, url.path.strip("/"), found, clock)
+        scheme = "az-indexed" if indexed and url.scheme == "az" else url.scheme
+        return _CLOUDS[scheme](storage, url.netloc, url.path.strip("/"), found, clock)
     hint = "write file:objects, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
     raise PolicyError("storage.url names no store", hint=hint)
 
@@ -110,7 +118,14 @@ def _google(storage: Storage, bucket: str, prefix: str, resolve: Resolve, _clock
     return SigningStore(backend=backend, scheme="gs", labelling=google)
 
 
-def _azure(storage: Storage, container: str, prefix: str, resolve: Resolve, _clock: object) -> SigningStore:
+def _azure(
+    storage: Storage,
+    container: str,
+    prefix: str,
+    resolve: Resolve,
+    _clock: object,
+    labelling: Labelling = azure,
+) -> SigningStore:
     config: AzureConfig = {}
     if storage.endpoint:
         config["endpoint"] = storage.endpoint
@@ -128,10 +143,15 @@ def _azure(storage: Storage, container: str, prefix: str, resolve: Resolve, _clo
         )
     except (BaseError, ValueError):
         raise _unusable("az", "the account's key, with the account's name in storage.account") from None
-    return SigningStore(backend=backend, scheme="az", labelling=azure)
+    return SigningStore(backend=backend, scheme="az", labelling=labelling)
 
 
-_CLOUDS: Final[dict[str, Open]] = {"s3": _s3, "gs": _google, "az": _azure}
+_CLOUDS: Final[dict[str, Open]] = {
+    "s3": _s3,
+    "gs": _google,
+    "az": _azure,
+    "az-indexed": partial(_azure, labelling=azure_indexed),
+}
 
 
 def _unusable(scheme: str, what: str) -> PolicyError:

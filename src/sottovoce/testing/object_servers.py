@@ -12,6 +12,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -105,11 +106,17 @@ def azure_storage(azurite: str, *containers: str) -> Iterator[str]:
 
 def azure_metadata(address: str, container: str, name: str) -> dict[str, str]:
     """What Azurite holds beside an object's bytes."""
-    headers = _azure("HEAD", f"{address}/{container}/{name}", {})
+    headers = _azure("HEAD", f"{address}/{container}/{name}", {}).headers
     return {k.lower().removeprefix("x-ms-meta-"): v for k, v in headers.items() if k.lower().startswith("x-ms-meta-")}
 
 
-def _azure(method: str, address: str, query: dict[str, str]) -> dict[str, str]:
+def azure_tags(address: str, container: str, name: str) -> dict[str, str]:
+    """The index tags of an object."""
+    found = _azure("GET", f"{address}/{container}/{name}", {"comp": "tags"}).text
+    return dict(re.findall(r"<Key>([^<]*)</Key>\s*<Value>([^<]*)</Value>", found))
+
+
+def _azure(method: str, address: str, query: dict[str, str]) -> httpx.Response:
     """One request with a shared key (Azure Storage Services REST, "Authorize with Shared Key")."""
     date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
     path = "/" + address.split("/", 3)[3]
@@ -118,7 +125,7 @@ def _azure(method: str, address: str, query: dict[str, str]) -> dict[str, str]:
     mac = hmac.new(base64.b64decode(AZURE_KEY), signed.encode(), hashlib.sha256).digest()
     said = f"SharedKey {AZURE_ACCOUNT}:{base64.b64encode(mac).decode()}"
     headers = {"x-ms-date": date, "x-ms-version": "2021-08-06", "Authorization": said, "Content-Length": "0"}
-    return dict(httpx.request(method, address, params=query, headers=headers).raise_for_status().headers)
+    return httpx.request(method, address, params=query, headers=headers).raise_for_status()
 
 
 def _as_signed(method: str, path: str) -> str:

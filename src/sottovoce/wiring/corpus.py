@@ -1,16 +1,20 @@
-"""The corpus, composed: releasing versions, reading them, opening one sample of them."""
+"""The corpus, composed: releasing versions, reading them, staging them, opening one sample of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sottovoce.corpus.open import SampleOpener
 from sottovoce.corpus.release import Releaser
+from sottovoce.corpus.staging import Staged, Stager
 from sottovoce.corpus.standing import PolicyStanding
 from sottovoce.corpus.versions import Versions
 from sottovoce.ledger.note import VerifierKey
+from sottovoce.storage.open_store import open_store
+from sottovoce.vault.labels import labels_for
 
 if TYPE_CHECKING:
     from sottovoce.wiring.house import House
@@ -50,3 +54,20 @@ class CorpusRooms:
         return SampleOpener(
             store=house.registry, vault=house.vault, scribe=house.ledger, clock=house.clock, reader=house.access.reader
         )
+
+    def stage(self, version: str, address: str, *, on_sample: Callable[[int, int], None] | None = None) -> Staged:
+        """Puts a version's ciphertext where a training service reads it, with `storage`'s credentials and KMS key.
+
+        Without its Object Lock: what was erased has to go from there at once.
+        """
+        house = self._house
+        chosen = house.policy.storage.model_copy(update={"url": address, "object_lock": None})
+        place = open_store(chosen, base=house.workspace.root, clock=house.clock, indexed=True)
+        stager = Stager(
+            versions=self.versions,
+            vault=house.vault,
+            scribe=house.ledger,
+            labels=labels_for("sample", disguised=True, kms=house.keystore.kms),
+            clock=house.clock,
+        )
+        return stager.stage(version, place, address=address, actor=house.actor, on_sample=on_sample)
