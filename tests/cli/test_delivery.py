@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sottovoce.cli import doctor
 from sottovoce.delivery.parcel import CallFacts
 from sottovoce.domain.recording import Sealed, SealedObject
 from sottovoce.domain.sound import Role
@@ -14,6 +16,12 @@ from sottovoce.wiring.house import House
 def with_destination(workspace: Path, text: str = "kind: bucket, url: 'file:drop'") -> None:
     with (workspace / "policy.yaml").open("a") as policy:
         policy.write(f"delivery:\n  destinations:\n    vendor: {{{text}}}\n")
+        policy.write("agreements: {destinations: {vendor: {zones: [us]}}}\nresidency: {sources: {calls: us}}\n")
+
+
+def with_contract(program, workspace: Path, *expires: str) -> None:
+    given = ("--reference", "DPA-1", "--signed", "2026-01-15", "--digest", "ab" * 32, *expires, "-w", workspace)
+    assert program("agreements", "add", "vendor", "DPA", *given).code == 0
 
 
 def deliver_one(workspace: Path) -> None:
@@ -55,10 +63,48 @@ def test_without_destinations_the_lists_say_so(program, workspace):
 def test_a_check_does_the_real_thing_and_leaves_nothing(program, workspace):
     """Exit code 0 with every check said, and no canary behind."""
     with_destination(workspace)
+    with_contract(program, workspace)
     said = program("destinations", "check", "vendor", "-w", workspace, "--json")
     assert said.code == 0
-    assert [(c["check"], c["ok"]) for c in said.json] == [("canary", True)]
+    assert [(c["check"], c["ok"]) for c in said.json] == [("canary", True), ("agreements", True)]
     assert not any(path.is_file() for path in (workspace / "drop").rglob("*"))
+
+
+def test_a_destination_without_its_papers_is_not_in_order(program, workspace, monkeypatch):
+    """The check and `doctor` both say what is wanting, and later how long it holds."""
+    monkeypatch.setattr(doctor, "CHECKS", {"destinations": doctor.CHECKS["destinations"]})
+    assert "none configured" in program("doctor", "-w", workspace).out
+    with_destination(workspace)
+    for asked in (("destinations", "check", "vendor"), ("doctor",)):
+        said = program(*asked, "-w", workspace, "--json")
+        assert said.code == 1
+        assert "no DPA on file (PERSONAL)" in said.json[-1]["says"]
+        assert "agreements check" in said.json[-1]["mend"]
+    soon = (datetime.now(UTC) + timedelta(days=5)).date().isoformat()
+    with_contract(program, workspace, "--expires", soon)
+    (found,) = program("doctor", "-w", workspace, "--json").json
+    assert (found["ok"], found["says"]) == (True, "vendor: canary, agreements")
+    assert f"DPA on file through {soon}" in program("destinations", "check", "vendor", "-w", workspace, "--json").out
+
+
+def test_a_destination_of_which_no_zone_is_known_is_given_nothing(program, workspace):
+    """The check says where to name it."""
+    with (workspace / "policy.yaml").open("a") as policy:
+        policy.write("delivery: {destinations: {vendor: {kind: bucket, url: 'file:drop'}}}\n")
+    said = program("destinations", "check", "vendor", "-w", workspace)
+    assert said.code == 1
+    assert "agreements.destinations" in said.out + said.err
+
+
+def test_nothing_leaves_a_confined_zone(program, workspace):
+    """Whatever is on file."""
+    with_destination(workspace)
+    policy = workspace / "policy.yaml"
+    text = policy.read_text().replace("sources: {calls: us}", "sources: {calls: eu}, confined: [eu]")
+    policy.write_text(text)
+    with_contract(program, workspace)
+    (*_, found) = program("destinations", "check", "vendor", "-w", workspace, "--json").json
+    assert not found["ok"] and "nothing leaves eu" in found["says"]
 
 
 def test_a_check_that_fails_says_what_mends_it(program, workspace):

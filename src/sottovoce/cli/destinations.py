@@ -9,8 +9,10 @@ from rich.markup import escape
 
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, say, table
+from sottovoce.delivery.protocol import Check
 from sottovoce.policy.destinations import Destination
 from sottovoce.wiring.delivery import Deliveries
+from sottovoce.wiring.house import House
 
 app = typer.Typer(no_args_is_help=True, help="Who is given redacted recordings.")
 
@@ -37,7 +39,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Try everything a delivery needs, with a canary where it leaves nothing behind. Exit code 1 if any of it fails."""
-    checks = house_at(workspace).deliveries.check(name)
+    checks = checks_of(house_at(workspace), name)
     if as_json:
         answer([{"check": c.name, "ok": c.ok, "says": c.says, "mend": c.mend} for c in checks])
     else:
@@ -48,6 +50,11 @@ def check(
             say(escape(f"• {mend}"))
     if not all(c.ok for c in checks):
         raise typer.Exit(1)
+
+
+def checks_of(house: House, name: str) -> list[Check]:
+    """What can be tried there, and the papers. PolicyError where there is none of that name."""
+    return [*house.deliveries.check(name), house.agreements.check(name)]
 
 
 _SHOWN = ("name", "kind", "profile", "audio", "metadata", "transcript", "confirmed_by")

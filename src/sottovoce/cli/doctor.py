@@ -1,8 +1,8 @@
 """`sottovoce doctor`: is everything in order, and how is it mended if not?
 
 Each check does the real thing once: it opens the ring, loads the models, writes and deletes a canary
-object, reads the ledger through, asks each source for its token, opens each queue. A check that is
-refused says what to do.
+object, reads the ledger through, asks each source for its token, opens each queue, tries each destination.
+A check that is refused says what to do.
 """
 
 from __future__ import annotations
@@ -18,11 +18,20 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
+from sottovoce.cli.destinations import checks_of
 from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, say, table
 from sottovoce.domain.outcome import OutcomeStatus, Withheld
 from sottovoce.domain.sound import Role, Sound
-from sottovoce.errors import LedgerTampered, ModelError, ObjectMissing, SottovoceError, SourceRefused, WorkspaceError
+from sottovoce.errors import (
+    DeliveryError,
+    LedgerTampered,
+    ModelError,
+    ObjectMissing,
+    SottovoceError,
+    SourceRefused,
+    WorkspaceError,
+)
 from sottovoce.kms.hygiene import harden_process, swap_in_use
 from sottovoce.ledger.verifier import Found
 from sottovoce.policy.key_services import AnyKeys, FileKeys
@@ -52,7 +61,7 @@ class Finding:
 
 
 def doctor(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
-    """Check policy, keys, database, ledger, storage, models, disk, clock, sources and what they permit, queues.
+    """Check policy, keys, database, ledger, storage, models, disk, clock, sources, permissions, queues, destinations.
 
     Exit code 1 if any fails.
     """
@@ -250,6 +259,21 @@ def _permissions(house: House) -> str:
     return ". ".join(told) or "no source that has any"
 
 
+def _destinations(house: House) -> str:
+    """Each as `destinations check` tries it; the first that is not in order is told, with all that it wants."""
+    told = []
+    for name in house.deliveries.settings:
+        checks = checks_of(house, name)
+        broken = [one for one in checks if not one.ok]
+        if broken:
+            mends = dict.fromkeys(one.mend for one in broken if one.mend)
+            raise DeliveryError(
+                f"{name}: {'; '.join(f'{one.name}: {one.says}' for one in broken)}", hint="; ".join(mends)
+            )
+        told.append(f"{name}: {', '.join(one.name for one in checks)}")
+    return "; ".join(told) or "none configured"
+
+
 CHECKS: dict[str, Callable[[House], str]] = {
     POLICY: _policy,
     "key files": _files,
@@ -264,4 +288,5 @@ CHECKS: dict[str, Callable[[House], str]] = {
     "permissions": _permissions,
     "sources": _sources,
     "queues": _queues,
+    "destinations": _destinations,
 }
