@@ -1,7 +1,7 @@
 """Alarms that must be heard: a file, a signed webhook (Standard Webhooks 1.0.0), mail, Amazon SNS, CloudWatch.
 
-An alert is written down in the transaction that suspends, and sent until every channel has taken it: a mail server
-that is away loses none. It holds codes, counts and opaque ids. Addresses are reached over TLS, or on loopback.
+An alert is written down in the transaction that suspends, a notice in one of its own, and sent until every channel has
+taken it: a mail server that is away loses none. Addresses are reached over TLS, or on loopback.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 from sqlalchemy import Connection, Engine, insert, select, update
 
+from sottovoce.access.alert import Alert, Notice, Told
 from sottovoce.access.watch import Alarm, Breach
 from sottovoce.database.access_tables import access_alerts as table
 from sottovoce.database.engine import reading, writing
@@ -33,33 +34,10 @@ from sottovoce.errors import AccessError, PolicyError
 
 TIMEOUT_S: Final = 10.0
 MAX_TRIES: Final = 50
-EVENT: Final = "access.bulk_found"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """Somebody was suspended, and why."""
-
-    id: str
-    principal: str
-    purpose: str
-    alarm: Alarm
-    at: datetime
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "type": EVENT,
-            "timestamp": self.at.isoformat(),
-            "data": {
-                "id": self.id,
-                "principal": self.principal,
-                "purpose": self.purpose,
-                "breach": self.alarm.breach.value,
-                "recordings": self.alarm.count,
-                "limit": self.alarm.limit,
-                "window_s": self.alarm.window_s,
-            },
-        }
+OPERATION: Final = "operation"
+"""The purpose that notices are written down under."""
+SUBJECT: Final = 99
+"""Of an SNS message: fewer than 100 ASCII characters (Amazon SNS API Reference, "Publish")."""
 
 
 class Channel(Protocol):
@@ -68,7 +46,7 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Told) -> None:
         """Raises AccessError when it was not taken; it is then sent again."""
         ...
 
@@ -81,7 +59,7 @@ class FileChannel:
     def __init__(self, *, path: Path) -> None:
         self._path = path
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Told) -> None:
         try:
             self._path.parent.mkdir(exist_ok=True, mode=0o700)
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -103,7 +81,7 @@ class WebhookChannel:
         self._secret = webhook_key(secret)
         self._clock = clock
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Told) -> None:
         body = json.dumps(alert.as_json(), sort_keys=True).encode()
         headers = signed_headers(self._secret, identity=alert.id, at=self._clock(), body=body)
         try:
@@ -136,11 +114,11 @@ class MailChannel:
         self._sender, self._to = sender, tuple(to)
         self._login = (user, password) if user and password else None
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Told) -> None:
         message = EmailMessage()
-        message["Subject"] = f"sottovoce: {alert.alarm.breach.value}, access suspended"
+        message["Subject"] = f"sottovoce: {alert.title}"
         message["From"], message["To"] = self._sender, ", ".join(self._to)
-        message.set_content(_in_words(alert))
+        message.set_content(alert.words)
         try:
             with smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_S) as server:
                 if not is_loopback(self._host):
@@ -162,19 +140,18 @@ class SnsChannel:
         self._client = client
         self._topic = topic
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Told) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            self._client.publish(
-                TopicArn=self._topic, Subject="sottovoce access suspended", Message=json.dumps(alert.as_json())
-            )
+            subject = f"sottovoce: {alert.title}"[:SUBJECT]
+            self._client.publish(TopicArn=self._topic, Subject=subject, Message=json.dumps(alert.as_json()))
         except (BotoCoreError, ClientError) as failure:
             raise AccessError(f"SNS did not take the alert ({type(failure).__name__})") from None
 
 
 class CloudWatchChannel:
-    """Counts one in the metric `BulkAccessSuspensions`; `client` is a boto3 client of `cloudwatch`."""
+    """Counts one in the metric `BulkAccessSuspensions` or `Notices`; `client` is a boto3 client of `cloudwatch`."""
 
     name = "cloudwatch"
 
@@ -182,12 +159,13 @@ class CloudWatchChannel:
         self._client = client
         self._namespace = namespace
 
-    def send(self, alert: Alert) -> None:
+    def send(self, alert: Told) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        counted, dimensions = alert.metric
         metric = {
-            "MetricName": "BulkAccessSuspensions",
-            "Dimensions": [{"Name": "Breach", "Value": alert.alarm.breach.value}],
+            "MetricName": counted,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
             "Timestamp": alert.at,
             "Value": 1.0,
             "Unit": "Count",
@@ -208,7 +186,7 @@ class Delivery:
 
 
 class Alerts:
-    """The outbox. `raise_in` goes with the suspension; `deliver` sends what waits, and may be called at any time."""
+    """The outbox. `raise_in` goes with the suspension, `tell` stands alone; `deliver` sends what waits, at any time."""
 
     def __init__(self, *, engine: Engine, channels: Sequence[Channel], clock: Callable[[], datetime]) -> None:
         self._engine = engine
@@ -219,17 +197,15 @@ class Alerts:
         """Writes an alert down in somebody's transaction."""
         alarm = alert.alarm
         facts = {"count": alarm.count, "limit": alarm.limit, "window_s": alarm.window_s}
-        row: dict[str, Any] = {
-            "id": alert.id,
-            "kind": alarm.breach.value,
-            "principal": alert.principal,
-            "purpose": alert.purpose,
-            "facts": facts,
-            "at_ms": int(alert.at.timestamp() * 1000),
-            "sent": [],
-            "tries": 0,
-        }
-        connection.execute(insert(table).values(**row))
+        told = {"kind": alarm.breach.value, "principal": alert.principal, "purpose": alert.purpose}
+        _write_down(connection, alert, facts=facts, **told)
+
+    def tell(self, notice: Notice) -> Delivery:
+        """Writes a notice down, and sends what waits."""
+        with writing(self._engine) as connection:
+            told = {"kind": notice.kind, "principal": notice.subject, "purpose": OPERATION}
+            _write_down(connection, notice, facts=notice.facts, **told)
+        return self.deliver()
 
     def deliver(self) -> Delivery:
         """Sends what waits over every channel that has not taken it; nothing is raised."""
@@ -249,12 +225,12 @@ class Alerts:
             self._note(alert.id, now_taken, tries + 1, done=done)
         return Delivery(sent=sent, waiting=waiting, failures=failures)
 
-    def all(self) -> tuple[Alert, ...]:
-        """Every alert there was, newest first."""
+    def all(self) -> tuple[Alert | Notice, ...]:
+        """Everything there was, newest first."""
         with reading(self._engine) as connection:
             return tuple(map(_alert, connection.execute(select(table).order_by(table.c.at_ms.desc()))))
 
-    def _waiting(self) -> list[tuple[Alert, list[str], int]]:
+    def _waiting(self) -> list[tuple[Alert | Notice, list[str], int]]:
         with reading(self._engine) as connection:
             rows = connection.execute(select(table).where(table.c.done_ms.is_(None)).order_by(table.c.at_ms)).all()
         return [(_alert(row), row.sent, row.tries) for row in rows]
@@ -309,7 +285,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _tried(channel: Channel, alert: Alert) -> str:
+def _write_down(connection: Connection, alert: Told, *, facts: Mapping[str, str | int | float], **told: str) -> None:
+    at_ms = int(alert.at.timestamp() * 1000)
+    row = {"id": alert.id, **told, "facts": dict(facts), "at_ms": at_ms, "sent": [], "tries": 0}
+    connection.execute(insert(table).values(**row))
+
+
+def _tried(channel: Channel, alert: Told) -> str:
     try:
         channel.send(alert)
     except AccessError as failure:
@@ -317,17 +299,9 @@ def _tried(channel: Channel, alert: Alert) -> str:
     return ""
 
 
-def _alert(row: Any) -> Alert:
-    alarm = Alarm(breach=Breach(row.kind), **row.facts)
+def _alert(row: Any) -> Alert | Notice:
     at = datetime.fromtimestamp(row.at_ms / 1000, tz=UTC)
+    if row.kind not in {breach.value for breach in Breach}:
+        return Notice(id=row.id, kind=row.kind, subject=row.principal, at=at, facts=row.facts)
+    alarm = Alarm(breach=Breach(row.kind), **row.facts)
     return Alert(id=row.id, principal=row.principal, purpose=row.purpose, alarm=alarm, at=at)
-
-
-def _in_words(alert: Alert) -> str:
-    alarm = alert.alarm
-    return (
-        f"{alert.principal} was suspended at {alert.at.isoformat()}.\n"
-        f"Why: {alarm.breach.value}: {alarm.count} distinct recordings in {alarm.window_s} s, limit {alarm.limit}.\n"
-        f"Purpose: {alert.purpose}.\n\n"
-        "`sottovoce access list` shows who it is; `sottovoce access resume` lets it in again.\n"
-    )

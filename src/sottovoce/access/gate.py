@@ -19,7 +19,8 @@ from typing import Final
 import rfc8785
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from sottovoce.access.alerts import Alert, Alerts
+from sottovoce.access.alert import Alert
+from sottovoce.access.alerts import Alerts
 from sottovoce.access.bulk import BulkWatch
 from sottovoce.access.catalog import MAPS, Target
 from sottovoce.access.grant_book import GrantBook, GrantRow, revoked

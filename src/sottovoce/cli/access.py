@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -212,7 +213,7 @@ def alerts(
     send: Annotated[bool, typer.Option("--send", help="Send what is still waiting.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Suspensions for bulk access, newest first."""
+    """Suspensions for bulk access, and what else had to be told, newest first."""
     desk = house_at(workspace).access
     told = desk.alerts.deliver() if send else None
     found = [each.as_json() for each in desk.alerts.all()]
@@ -220,13 +221,16 @@ def alerts(
         answer(found)
         return
     if not found:
-        say("Nobody was suspended for bulk access.")
-    rows = [
-        (a["timestamp"][:19], *(a["data"][k] for k in ("principal", "breach", "recordings", "limit"))) for a in found
-    ]
-    table("Alerts", ("at", "principal", "breach", "recordings", "limit"), rows)
+        say("Nobody was suspended for bulk access, and nothing else had to be told.")
+    rows = [(a["timestamp"][:19], a["type"], *_whom_and_why(a["data"])) for a in found]
+    table("Alerts", ("at", "what", "whom", "why"), rows)
     if told is not None:
         say(f"{told.sent} sent to every channel, {told.waiting} waiting.")
+
+
+def _whom_and_why(data: Mapping[str, Any]) -> tuple[str, str]:
+    left = {name: value for name, value in data.items() if name not in ("id", "principal", "subject", "purpose")}
+    return data.get("principal") or data["subject"], ", ".join(f"{name} {value}" for name, value in left.items())
 
 
 @app.command()

@@ -1,24 +1,27 @@
 """`sottovoce run --follow`: one line as a continuous feed, until it is told to stop.
 
 It looks again every `analytics.poll_seconds`, as far back as `analytics.lookback_hours`, because recordings arrive
-late; what was seen before is known by its key. A source or a database that is away is waited for. When the lag's P95
-goes beyond the objective, that is said once, in the log and in the workspace's alerts, and again when it is well.
+late; what was seen before is known by its key. A source or a database that is away is waited for. What somebody has to
+hear is said once, in the log and over every channel of `access.alerts`: that the lag's P95 goes beyond the objective,
+with what still waits counted as it stands, and that it is well again; that more is withheld; that a paper ends soon.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import threading
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from sottovoce.access.alert import Notice
+from sottovoce.agreements.tell import kinds_told
 from sottovoce.cli.output import answer, say, span
 from sottovoce.cli.run import oldest_first, runner_of, supervisor_of
 from sottovoce.errors import SottovoceError
+from sottovoce.pipeline.lines import ANALYTICS
 from sottovoce.pipeline.run import Runner
 from sottovoce.wiring.analytics import Delivered
 from sottovoce.wiring.house import House
@@ -29,6 +32,8 @@ LATEST: Final = 500
 """Deliveries that the lag is judged by."""
 ALARM: Final = "analytics.lag_over_objective"
 CLEARED: Final = "analytics.lag_within_objective"
+WITHHELD: Final = "delivery.withheld"
+EXPIRING: Final = "agreements.expiring"
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +45,7 @@ def follow(
     house.vault.epochs()
     queue, supervisor = house.queue(house.line.queue, line=house.line.name), supervisor_of(house, workers)
     try:
-        feed = Feed(house=house, runner=runner_of(house, queue), as_json=as_json)
+        feed = Feed(house=house, runner=runner_of(house, queue), waiting=queue.waiting, as_json=as_json)
         with house.signing(), supervisor.working():
             while not stop.is_set():
                 supervisor.mend()
@@ -56,12 +61,18 @@ def follow(
 class Feed:
     """What one process does between two ticks."""
 
-    def __init__(self, *, house: House, runner: Runner, as_json: bool) -> None:
+    def __init__(
+        self, *, house: House, runner: Runner, waiting: Callable[[], Iterable[str]], as_json: bool = False
+    ) -> None:
         self._house = house
         self._runner = runner
+        self._waiting = waiting
         self._as_json = as_json
+        self._alerts = house.access.alerts
         self._next_look = self._next_tending = 0.0
         self._is_late = False
+        self._withheld: int | None = None
+        self._papers: set[tuple[str, str, str]] = set()
         self.looks = 0
 
     def turn(self) -> None:
@@ -89,7 +100,10 @@ class Feed:
         keys = oldest_first(house, surveyor.settle(survey))
         self._runner.submit(keys)
         self.looks += 1
-        self._tell(len(keys), house.analytics.delivered(latest=LATEST))
+        waiting = sorted(self._waiting())[:LATEST]
+        self._tell(len(keys), house.analytics.delivered(latest=LATEST, waiting=waiting))
+        self._tell_of_papers()
+        self._alerts.deliver()
 
     def _tell(self, new: int, told: Delivered) -> None:
         if self._as_json:
@@ -99,12 +113,23 @@ class Feed:
             say(f"{new} new recordings; lag {lag}.")
         if told.is_late != self._is_late:
             self._is_late = told.is_late
-            self._alarm({"type": ALARM if told.is_late else CLEARED, "p95_s": told.lag_s.get("p95", 0.0)})
+            by_rank = {f"{name}_s": seconds for name, seconds in told.with_waiting_s.items()}
+            facts = {**by_rank, "objective_s": told.objective_s, "waiting": len(told.waiting_s)}
+            self._alarm(ALARM if told.is_late else CLEARED, ANALYTICS.name, facts)
+        withheld = sum(told.withheld.values())
+        if self._withheld is not None and withheld > self._withheld:
+            self._alarm(WITHHELD, ANALYTICS.name, told.withheld)
+        self._withheld = withheld
 
-    def _alarm(self, facts: Mapping[str, str | float]) -> None:
-        _log.warning("%s: P95 %s s", facts["type"], facts["p95_s"])
-        logs = self._house.workspace.logs
-        logs.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(logs / "alerts.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "a", encoding="utf-8") as file:
-            file.write(json.dumps({**facts, "at": self._house.clock().isoformat()}, sort_keys=True) + "\n")
+    def _tell_of_papers(self) -> None:
+        """Each once, while this process lives."""
+        for row in self._house.agreements.expiring():
+            kinds, last = kinds_told(row.standing.need), str(row.standing.last_day)
+            if (row.destination, kinds, last) not in self._papers:
+                self._papers.add((row.destination, kinds, last))
+                self._alarm(EXPIRING, row.destination, {"paper": kinds, "last_day": last})
+
+    def _alarm(self, kind: str, subject: str, facts: Mapping[str, str | int | float]) -> None:
+        _log.warning("%s: %s: %s", kind, subject, ", ".join(f"{name} {value}" for name, value in facts.items()))
+        at = self._house.clock()
+        self._alerts.tell(Notice(id=uuid.uuid4().hex, kind=kind, subject=subject, at=at, facts=facts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from sottovoce.agreements.tell import state_told
 from sottovoce.cli.house import house_at
 from sottovoce.cli.lines import Carried, OnLine, Since
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, table
@@ -36,11 +37,15 @@ def plan(
         progress.update(task, total=survey.seen, completed=survey.seen)
     if as_json:
         told = {**survey.report.as_json(), "seen": survey.seen, "withdrawn": len(survey.withdrawn)}
-        answer(told | {"wanting": foreseen(house, survey)} if line is Carried.ANALYTICS else told)
+        if line is Carried.ANALYTICS:
+            told |= {"wanting": foreseen(house, survey), "expiring": expiring(house)}
+        answer(told)
         return
     _show(survey, everything=line is Carried.ANALYTICS)
     if line is Carried.ANALYTICS:
         table("What keeps recordings from destinations", ("", "recordings"), list(foreseen(house, survey).items()))
+        for sentence in expiring(house):
+            say(sentence)
 
 
 def foreseen(house: House, survey: Survey) -> Mapping[str, int]:
@@ -50,6 +55,12 @@ def foreseen(house: House, survey: Survey) -> Mapping[str, int]:
     ]
     metadata = (house.registry.recall(key)[1] for key in decided)
     return house.agreements.forecast(metadata, *house.analytics.destinations).sentences
+
+
+def expiring(house: House) -> list[str]:
+    """Which papers end soon, at the destinations of the line."""
+    rows = house.agreements.expiring()
+    return [f"{row.destination}: {state_told(row.standing)}, {row.days_left} days ({row.concern})." for row in rows]
 
 
 def _show(survey: Survey, *, everything: bool = False) -> None:

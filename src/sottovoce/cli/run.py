@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +15,10 @@ from sottovoce.cli.lines import Carried, OnLine, Since
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, bar, facts, say, span, table
 from sottovoce.cli.stopping import stopping
 from sottovoce.domain.outcome import OutcomeStatus
-from sottovoce.errors import RecordingErased
 from sottovoce.pipeline.lines import ANALYTICS
 from sottovoce.pipeline.run import Runner, Summary, summarise
 from sottovoce.pipeline.supervisor import Supervisor
-from sottovoce.wiring.corridor import closer_of, rows_of
+from sottovoce.wiring.corridor import call_ends, closer_of, rows_of
 from sottovoce.wiring.house import House
 
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ def drive(house: House, *, workers: int, retry: bool = False, quiet: bool = Fals
     house.uploads.sweep()
     house.ledger.checkpoint()
     outcomes = [o for o in house.registry.outcomes(house.line.name) if o.recording not in before]
-    ended_at = _ends(house, [o.recording for o in outcomes])
+    ended_at = call_ends(house, [o.recording for o in outcomes])
     return summarise(survey, outcomes, ended_at, restarts=restarts, seconds=time.monotonic() - began)
 
 
@@ -86,7 +84,7 @@ def oldest_first(house: House, keys: Sequence[str]) -> Sequence[str]:
     """A vendor waits for what ended first; a corpus is carried in the order it was chosen."""
     if house.line is not ANALYTICS:
         return keys
-    ends = _ends(house, keys)
+    ends = call_ends(house, keys)
     return sorted(keys, key=lambda key: (key not in ends, ends.get(key)))
 
 
@@ -126,19 +124,6 @@ def worker_command(house: House, slot: int) -> list[str]:
     """What starts a worker of this machine."""
     root, line = str(house.workspace.root), house.line.name
     return [sys.executable, "-m", "sottovoce", "worker", "-w", root, "--line", line, "--slot", str(slot)]
-
-
-def _ends(house: House, keys: Sequence[str]) -> dict[str, datetime]:
-    """When each call ended, where that is known."""
-    ends = {}
-    for key in keys:
-        try:
-            _, metadata = house.registry.recall(key)
-        except RecordingErased:
-            continue
-        if metadata.started_at is not None:
-            ends[key] = metadata.started_at + timedelta(seconds=metadata.duration_s or 0.0)
-    return ends
 
 
 def show(summary: Summary) -> None:

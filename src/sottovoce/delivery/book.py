@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, select, update
 
 from sottovoce.custody.deliveries import Delivery, expect_recall, has_arrived, never_left
 from sottovoce.custody.nodes import object_id
@@ -176,6 +176,15 @@ class Book:
         """Everything that was delivered of a line."""
         found = self.rows(line=line, destination=destination)
         return tuple(each.receipt for each in found if each.receipt is not None)
+
+    def withheld(self, line: str) -> Mapping[str, int]:
+        """How many errands of a line a person has to look at, by reason, the most first."""
+        of = parcels.c.line == line, parcels.c.state == ParcelState.WITHHELD.value, parcels.c.reason.is_not(None)
+        count = func.count()
+        asked = select(parcels.c.reason, count).where(*of).group_by(parcels.c.reason)
+        with reading(self._engine) as connection:
+            found = [(row[0], int(row[1])) for row in connection.execute(asked)]
+        return dict(sorted(found, key=lambda pair: (-pair[1], pair[0])))
 
     def over(self, line: str, recording: str) -> Mapping[str, ParcelState]:
         """Destinations for which a recording is over, and how."""

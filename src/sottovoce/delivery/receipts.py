@@ -81,8 +81,13 @@ class ParcelRow:
 
 
 def lag_summary(receipts: Iterable[Receipt]) -> Mapping[str, float]:
-    """P50 and P95 of the lag in seconds, by nearest rank; empty where no call's end is known."""
-    lags = sorted(each.lag_s for each in receipts if each.lag_s is not None)
+    """P50 and P95 of the lag in seconds; empty where no call's end is known."""
+    return percentiles(each.lag_s for each in receipts if each.lag_s is not None)
+
+
+def percentiles(seconds: Iterable[float]) -> Mapping[str, float]:
+    """P50 and P95 by nearest rank; empty of nothing."""
+    lags = sorted(seconds)
     if not lags:
         return {}
     return {name: round(lags[_rank(share, len(lags))], 1) for name, share in (("p50", 50), ("p95", 95))}

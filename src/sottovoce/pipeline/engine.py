@@ -207,6 +207,11 @@ class Queue:
         """How many recordings wait or are being worked on."""
         return len(self._list(WAITING))
 
+    def waiting(self) -> frozenset[str]:
+        """Their keys."""
+        jobs = (Job.of_id(row.workflow_id) for row in self._list(WAITING))
+        return frozenset(job.key for job in jobs if job is not None)
+
     def waits_only(self) -> bool:
         """Whether nothing is being worked on or about to be: all that is left waits for its next attempt."""
         return not self._list(("ENQUEUED", "PENDING"))

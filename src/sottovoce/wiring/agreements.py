@@ -54,6 +54,11 @@ class AgreementRooms:
         ending = [_told(row) for row in found.expiring if row.destination == destination]
         return "; ".join([f"{len(rows)} needs, all met", *ending])
 
+    def expiring(self) -> tuple[Reviewed, ...]:
+        """What is met today and not for long, at the destinations of the analytics line."""
+        named = self._house.policy.analytics.destinations
+        return tuple(row for row in self.review().expiring if row.destination in named)
+
     def forecast(self, recordings: Iterable[RecordingMetadata], *destinations: str) -> Forecast:
         """What the gate would say of these, to these destinations or to all that the policy names."""
         chosen = destinations or tuple(self._house.policy.agreements.destinations)

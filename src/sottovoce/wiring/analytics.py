@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sottovoce.agreements.gate import AgreementGate
-from sottovoce.delivery.receipts import ParcelState, lag_summary
+from sottovoce.delivery.receipts import ParcelState, lag_summary, percentiles
 from sottovoce.domain.outcome import Withheld
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.pipeline.analytics import AnalyticsCloser, AnalyticsTask
 from sottovoce.pipeline.errands import Errands, LineRows
 from sottovoce.pipeline.lines import ANALYTICS
 from sottovoce.screening.rule import Answer, ScreeningContext, passed
+from sottovoce.wiring.corridor import call_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,16 +92,22 @@ class AnalyticsRooms:
     def rows(self) -> LineRows:
         return LineRows(registry=self._house.registry, errands=self.errands)
 
-    def delivered(self, *, latest: int | None = None) -> Delivered:
-        """How deliveries stand: all of them, or the latest."""
-        rows = self._house.deliveries.book.rows(line=ANALYTICS.name, limit=latest)
+    def delivered(self, *, latest: int | None = None, waiting: Iterable[str] = ()) -> Delivered:
+        """How deliveries stand: all of them, or the latest; what is `waiting` counts as late as it is by now."""
+        house = self._house
+        now = house.clock()
+        ages = tuple(max(0.0, (now - end).total_seconds()) for end in call_ends(house, waiting).values())
+        rows = house.deliveries.book.rows(line=ANALYTICS.name, limit=latest)
+        receipts = [row.receipt for row in rows if row.receipt is not None]
         return Delivered(
             by_destination={
                 name: _states(row.state for row in rows if row.destination == name) for name in self.destinations
             },
-            withheld=_counted(row.reason.value for row in rows if row.reason and row.state is ParcelState.WITHHELD),
-            lag_s=lag_summary(row.receipt for row in rows if row.receipt is not None),
-            objective_s=60.0 * self._house.policy.delivery.objective_minutes,
+            withheld=house.deliveries.book.withheld(ANALYTICS.name),
+            lag_s=lag_summary(receipts),
+            waiting_s=ages,
+            with_waiting_s=percentiles([*ages, *(each.lag_s for each in receipts if each.lag_s is not None)]),
+            objective_s=60.0 * house.policy.delivery.objective_minutes,
         )
 
     def _delivers(self) -> Deliverer:
@@ -117,18 +124,24 @@ class Delivered:
     by_destination: Mapping[str, Mapping[str, int]]
     withheld: Mapping[str, int]
     lag_s: Mapping[str, float]
+    waiting_s: Sequence[float]
+    """How long ago the calls ended that are still on their way."""
+    with_waiting_s: Mapping[str, float]
+    """The lag's percentiles, were everything delivered now: a destination that is down is seen, not waited for."""
     objective_s: float
 
     @property
     def is_late(self) -> bool:
-        """Whether P95 of the lag is beyond the objective."""
-        return self.lag_s.get("p95", 0.0) > self.objective_s
+        """Whether P95 of the lag is beyond the objective, with what waits."""
+        return self.with_waiting_s.get("p95", 0.0) > self.objective_s
 
     def as_json(self) -> dict[str, object]:
         return {
             "deliveries": self.by_destination,
             "withheld": self.withheld,
             "lag_s": self.lag_s,
+            "waiting": len(self.waiting_s),
+            "oldest_waiting_s": round(max(self.waiting_s, default=0.0), 1),
             "objective_s": self.objective_s,
             "late": self.is_late,
         }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sottovoce.errors import PolicyError
+from sottovoce.errors import PolicyError, RecordingErased
 from sottovoce.pipeline.carrier import Carrier, Rooms
 from sottovoce.pipeline.conclude import Concluder
 from sottovoce.pipeline.lines import ANALYTICS, LINES, RECORDINGS, Line
@@ -96,3 +98,16 @@ def engine_url(house: House) -> str:
     if url.startswith("sqlite"):
         return f"sqlite:///{house.workspace.root / url.partition(':')[2]}"
     return url
+
+
+def call_ends(house: House, keys: Iterable[str]) -> dict[str, datetime]:
+    """When each call ended, where that is known; what was erased is left out."""
+    ends = {}
+    for key in keys:
+        try:
+            _, metadata = house.registry.recall(key)
+        except RecordingErased:
+            continue
+        if metadata.started_at is not None:
+            ends[key] = metadata.started_at + timedelta(seconds=metadata.duration_s or 0.0)
+    return ends

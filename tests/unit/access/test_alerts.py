@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sottovoce.access.alert import Alert, Notice
 from sottovoce.access.alerts import (
     MAX_TRIES,
-    Alert,
     Alerts,
     CloudWatchChannel,
     FileChannel,
@@ -239,3 +239,45 @@ def test_a_channel_that_never_takes_it_is_given_up(world) -> None:
     for _ in range(MAX_TRIES):
         last = alerts.deliver()
     assert (last.waiting, alerts.deliver().failures) == (0, {})
+
+
+def test_a_notice_is_told_over_the_same_channels(world, tmp_path) -> None:
+    """Kept until every channel has it; signed, mailed, published and counted under its own name."""
+    notice = Notice(
+        id="b" * 32, kind="analytics.lag_over_objective", subject="analytics", at=NOW, facts={"p95_s": 961.5}
+    )
+    fickle, file = Fickle(fails=1), FileChannel(path=tmp_path / "logs" / "alerts.jsonl")
+    alerts = Alerts(engine=world.engine, channels=[fickle, file], clock=world.clock.now)
+    assert (alerts.tell(notice).waiting, alerts.deliver().sent) == (1, 1)
+    assert fickle.sent == [notice.id]
+    assert alerts.all() == (notice,)
+    assert json.loads((tmp_path / "logs" / "alerts.jsonl").read_text()) == {
+        "type": "analytics.lag_over_objective",
+        "timestamp": NOW.isoformat(),
+        "data": {"id": notice.id, "subject": "analytics", "p95_s": 961.5},
+    }
+    assert notice.title == "analytics.lag_over_objective (analytics)"
+    assert "p95_s: 961.5" in notice.words
+    client = Recording()
+    CloudWatchChannel(client=client, namespace="Ours").send(notice)
+    SnsChannel(client=client, topic="arn:aws:sns:eu-west-1:1:ops").send(notice)
+    counted, published = client.calls
+    assert counted["MetricData"][0]["MetricName"] == "Notices"
+    assert {d["Name"]: d["Value"] for d in counted["MetricData"][0]["Dimensions"]} == {
+        "Kind": "analytics.lag_over_objective",
+        "Subject": "analytics",
+    }
+    assert published["Subject"] == "sottovoce: analytics.lag_over_objective (analytics)"
+
+
+class Recording:
+    """As much of boto3's clients as alerts use."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, object]] = []
+
+    def publish(self, **asked: object) -> None:
+        self.calls.append(asked)
+
+    def put_metric_data(self, **asked: object) -> None:
+        self.calls.append(asked)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.unit.pipeline import line_kit
 
 from sottovoce.settings import Workspace
 from sottovoce.testing.house import make_test_workspace, quick_house
@@ -24,3 +26,17 @@ def house(fresh: Workspace, tmp_path: Path) -> Iterator[House]:
     house = quick_house(Workspace(tmp_path / "w"))
     yield house
     house.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[line_kit.Make]:
+    """Houses on the analytics line, let go of afterwards."""
+    made: list[House] = []
+
+    def build(**wanted: Any) -> House:
+        made.append(line_kit.build(tmp_path / "w", **wanted))
+        return made[-1]
+
+    yield build
+    for house in made:
+        house.close()

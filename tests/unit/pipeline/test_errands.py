@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from tests.unit.pipeline.line_kit import Make, failing, key_of
 
 from sottovoce.access.broker import Question
 from sottovoce.access.grant_book import Wish
 from sottovoce.access.principals import Kind
 from sottovoce.access.roles import Operation, Role
-from sottovoce.anonymize.disguise import Disguiser
-from sottovoce.cli.follow import follow
 from sottovoce.custody.deliveries import Deliveries
 from sottovoce.database.delivery_tables import parcels
 from sottovoce.database.engine import reading
@@ -31,75 +28,8 @@ from sottovoce.pipeline.errands import MOST_LOSSES, PATIENCE
 from sottovoce.pipeline.lines import ANALYTICS, CORPUS
 from sottovoce.pipeline.protocol import Again
 from sottovoce.pipeline.refs import StepError
-from sottovoce.redact.redactor import Redactor
-from sottovoce.testing.analytics_line import put_papers
-from sottovoce.testing.house import Deaf, Inverted, OneSecond, OneWord, exchange, make_test_workspace
+from sottovoce.testing.house import make_test_workspace
 from sottovoce.wiring.house import House
-from sottovoce.wiring.rooms import noise_source
-
-SECTIONS = """
-analytics:
-  lawful_basis: {basis: contract}
-  exclusions: {min_seconds: 1}
-  destinations: [here, there]
-  poll_seconds: 5
-delivery:
-  destinations:
-    here: {kind: bucket, url: "file:here"}
-    there: {kind: bucket, url: "file:there"}
-agreements:
-  destinations: {here: {zones: [eu]}, there: {zones: [eu]}}
-residency:
-  sources: {calls: eu}
-"""
-Make = Callable[..., House]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    made: list[House] = []
-
-    def build(*, papers: tuple[str, ...] = ("here", "there"), clock: Any = None, line: Any = ANALYTICS) -> House:
-        workspace = make_test_workspace(tmp_path / "w", count=1)
-        with workspace.policy.open("a") as file:
-            file.write(SECTIONS)
-        put_papers(workspace, papers)
-        hears = OneWord()
-        house = House(workspace, line=line, **({"clock": clock} if clock else {}))
-        redactor = Redactor(transcriber=hears, finder=OneSecond(), ears=(Deaf(),), noise_source=noise_source)
-        disguiser = Disguiser(anonymizer=Inverted(), randomness=noise_source)
-        made.append(exchange(house, transcriber=hears, redactor=redactor, disguiser=disguiser))
-        return made[-1]
-
-    yield build
-    for house in made:
-        house.close()
-
-
-class Fails:
-    """A deliverer that fails at one destination as told, and hands the rest on."""
-
-    def __init__(self, inner: Any, *failures: Exception, at: str = "there", for_ever: bool = False) -> None:
-        self._inner, self._failures, self._at, self._for_ever = inner, list(failures), at, for_ever
-
-    def deliver(self, sealed: Any, about: Any, *, line: str, destination: str) -> Any:
-        if destination == self._at and self._failures:
-            book = self._inner._book
-            book.begin(Errand(line=line, recording=sealed.ref.key, destination=destination), lease=timedelta(0))
-            raise self._failures[0] if self._for_ever else self._failures.pop(0)
-        return self._inner.deliver(sealed, about, line=line, destination=destination)
-
-
-def key_of(house: House) -> str:
-    surveyor = house.surveyor()
-    (key,) = surveyor.settle(surveyor.look())
-    return key
-
-
-def failing(house: House, *failures: Exception, for_ever: bool = False) -> None:
-    house.analytics._deliverer = Fails(  # type: ignore[assignment]
-        house.deliveries.deliverer(purpose="analytics"), *failures, for_ever=for_ever
-    )
 
 
 def states(house: House) -> dict[str, tuple[ParcelState, Reason | None]]:
@@ -279,16 +209,3 @@ def test_a_closed_line_says_so(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="closed"):
         house.surveyor()
     house.close()
-
-
-@pytest.mark.slow
-def test_a_feed_tells_once_that_it_is_late(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    """The calls ended long ago, so the lag is beyond the objective: one line in the alerts, however often it looks."""
-    house = make()
-    key = key_of(house)
-    house.analytics.task().carry("analytics", key)
-    follow(house, workers=1, stop=threading.Event(), as_json=True, passes=2)
-    alerts = (house.workspace.logs / "alerts.jsonl").read_text().splitlines()
-    assert len(alerts) == 1
-    assert "analytics.lag_over_objective" in alerts[0]
-    assert capsys.readouterr().out.count('"late": true') == 2
