@@ -70,7 +70,7 @@ def test_the_erased_callers_samples_no_longer_decrypt(demo):
 
 def test_the_release_verifies(demo):
     """`corpus verify` finds manifest, objects and lengths in order, and names erased samples as erased."""
-    verdict = demo.house().versions.verify(demo.said["version"])
+    verdict = demo.house().corpus.versions.verify(demo.said["version"])
     assert verdict.ok
 
 
