@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from sottovoce.cli.main import app
 from sottovoce.delivery.receipts import ParcelState
+from sottovoce.domain.percentiles import percentiles
 from sottovoce.pipeline.lines import ANALYTICS
 from sottovoce.testing.analytics_line import NAMES, AnalyticsLine, analytics_line
 from sottovoce.wiring.house import House
@@ -58,9 +59,8 @@ def report(line: AnalyticsLine, house: House, told: dict[str, object], *, began:
         matching = sum(row.receipt is not None and row.receipt.digest in kept for row in own)
         states = dict(Counter(row.reason.value if row.reason else row.state.value for row in own))
         print(f"{name:10s} {states}; {matching} with a matching digest; {len(kept)} sounds there")
-    lags = sorted((row.receipt.at - began).total_seconds() for row in rows if row.receipt is not None)
-    p50, p95 = lags[len(lags) // 2], lags[int(0.95 * len(lags))]
-    print(f"from the beginning to a delivery: P50 {p50:.0f} s, P95 {p95:.0f} s")
+    lags = percentiles((row.receipt.at - began).total_seconds() for row in rows if row.receipt is not None)
+    print("from the beginning to a delivery: " + ", ".join(f"{name.upper()} {s:.0f} s" for name, s in lags.items()))
     waiting = sum(row.state is ParcelState.PLACING for row in rows)
     verdict = house.ledger.verify().found.value
     print(f"{waiting} still waiting; spilled: {line.spilled() or 'nothing'}; ledger {verdict}")

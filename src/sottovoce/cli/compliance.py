@@ -15,6 +15,7 @@ from sottovoce.cli.house import house_at
 from sottovoce.cli.output import HERE, AsJson, InWorkspace, answer, facts, say, table
 from sottovoce.cli.stopping import stopping
 from sottovoce.compliance.verdict import Found
+from sottovoce.domain.percentiles import percentiles
 from sottovoce.errors import SottovoceError
 
 if TYPE_CHECKING:
@@ -108,10 +109,9 @@ def verdicts(workspace: InWorkspace = HERE, *, as_json: AsJson = False) -> None:
         for row in found
     ]
     table("Verdicts", ("recording", "verdict", "type", "at", "times", "took"), rows)
-    took = sorted(row.seconds_to_verdict for row in found if row.found is not Found.DOUBT)
+    took = percentiles(row.seconds_to_verdict for row in found if row.found is not Found.DOUBT)
     if took:
-        p50, p95 = took[len(took) // 2], took[min(len(took) - 1, int(0.95 * len(took)))]
-        say(f"{len(found)} verdicts; time to verdict P50 {p50:.1f} s, P95 {p95:.1f} s.")
+        say(f"{len(found)} verdicts; time to verdict P50 {took['p50']:.1f} s, P95 {took['p95']:.1f} s.")
 
 
 @app.command("status")

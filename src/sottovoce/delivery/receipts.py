@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sottovoce.delivery.protocol import How
 from sottovoce.domain.outcome import Fact, Reason
+from sottovoce.domain.percentiles import percentiles
 
 
 class ParcelState(StrEnum):
@@ -83,16 +84,3 @@ class ParcelRow:
 def lag_summary(receipts: Iterable[Receipt]) -> Mapping[str, float]:
     """P50 and P95 of the lag in seconds; empty where no call's end is known."""
     return percentiles(each.lag_s for each in receipts if each.lag_s is not None)
-
-
-def percentiles(seconds: Iterable[float]) -> Mapping[str, float]:
-    """P50 and P95 by nearest rank; empty of nothing."""
-    lags = sorted(seconds)
-    if not lags:
-        return {}
-    return {name: round(lags[_rank(share, len(lags))], 1) for name, share in (("p50", 50), ("p95", 95))}
-
-
-def _rank(share: int, count: int) -> int:
-    """The nearest rank of a percentile, from 0."""
-    return max(0, -(-share * count // 100) - 1)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sottovoce.custody.rows import Outcome
 from sottovoce.domain.outcome import OutcomeStatus, Reason
+from sottovoce.domain.percentiles import percentiles
 from sottovoce.errors import EngineError, RecordingErased, SottovoceError
 from sottovoce.pipeline.engine import Queue
 from sottovoce.pipeline.job import Job
@@ -165,16 +166,13 @@ def removed_seconds(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(ms / 1000, 1) for name, ms in total.most_common()}
 
 
-def lag_seconds(outcomes: Sequence[Outcome], ended_at: Mapping[str, datetime]) -> dict[str, float]:
+def lag_seconds(outcomes: Sequence[Outcome], ended_at: Mapping[str, datetime]) -> Mapping[str, float]:
     """From the end of the call to its seal, as P50 and P95; empty without sealed recordings."""
-    lags = sorted(
+    return percentiles(
         (outcome.at - ended_at[outcome.recording]) / timedelta(seconds=1)
         for outcome in outcomes
         if outcome.status is OutcomeStatus.SEALED and outcome.recording in ended_at
     )
-    if not lags:
-        return {}
-    return {"p50": round(lags[len(lags) // 2], 1), "p95": round(lags[min(len(lags) - 1, int(0.95 * len(lags)))], 1)}
 
 
 def summarise(

@@ -243,7 +243,7 @@ def test_removed_seconds_are_summed_by_entity():
 def test_lag_is_from_the_calls_end_to_its_seal():
     """P50 and P95 over sealed recordings whose end is known; nothing without one."""
     ends = {f"k{n}": END for n in range(20)}
-    assert lag_seconds([outcome(n, minutes=n) for n in range(20)], ends) == {"p50": 600.0, "p95": 1140.0}
+    assert lag_seconds([outcome(n, minutes=n) for n in range(20)], ends) == {"p50": 540.0, "p95": 1080.0}
     assert lag_seconds([outcome(1, OutcomeStatus.QUARANTINED, minutes=3)], ends) == {}
     assert lag_seconds([outcome(99)], ends) == {}
 
