@@ -54,6 +54,7 @@ COMMANDS: Final[Mapping[str, Operation | None]] = {
     "deliveries list": _O.PIPELINE_PLAN,
     "deliveries": _O.PIPELINE_RUN,
     "corpus release": _O.CORPUS_RELEASE,
+    "corpus stage": _O.CORPUS_RELEASE,
     "corpus verify": _O.CORPUS_VERIFY,
     "corpus export": _O.EXPORT_PLAIN,
     "corpus": _O.CORPUS_LIST,
