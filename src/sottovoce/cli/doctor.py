@@ -260,18 +260,16 @@ def _permissions(house: House) -> str:
 
 
 def _destinations(house: House) -> str:
-    """Each as `destinations check` tries it; the first that is not in order is told, with all that it wants."""
-    told = []
-    for name in house.deliveries.settings:
-        checks = checks_of(house, name)
-        broken = [one for one in checks if not one.ok]
-        if broken:
-            mends = dict.fromkeys(one.mend for one in broken if one.mend)
-            raise DeliveryError(
-                f"{name}: {'; '.join(f'{one.name}: {one.says}' for one in broken)}", hint="; ".join(mends)
-            )
-        told.append(f"{name}: {', '.join(one.name for one in checks)}")
-    return "; ".join(told) or "none configured"
+    """Each as `destinations check` tries it, with all that is wanting anywhere."""
+    found = {name: checks_of(house, name) for name in house.deliveries.settings}
+    broken = [(name, one) for name, checks in found.items() for one in checks if not one.ok]
+    if broken:
+        mends = dict.fromkeys(one.mend for _, one in broken if one.mend)
+        raise DeliveryError("; ".join(f"{name}: {one.name}: {one.says}" for name, one in broken), hint="; ".join(mends))
+    return (
+        "; ".join(f"{name}: {', '.join(one.name for one in checks)}" for name, checks in found.items())
+        or "none configured"
+    )
 
 
 CHECKS: dict[str, Callable[[House], str]] = {
