@@ -16,7 +16,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -34,6 +34,8 @@ from sottovoce.errors import AccessError, PolicyError
 
 TIMEOUT_S: Final = 10.0
 MAX_TRIES: Final = 50
+FIRST_PAUSE: Final = timedelta(minutes=1)
+LONGEST_PAUSE: Final = timedelta(hours=1)
 OPERATION: Final = "operation"
 """The purpose that notices are written down under."""
 SUBJECT: Final = 99
@@ -205,13 +207,21 @@ class Alerts:
         with writing(self._engine) as connection:
             told = {"kind": notice.kind, "principal": notice.subject, "purpose": OPERATION}
             _write_down(connection, notice, facts=notice.facts, **told)
-        return self.deliver()
+        return self.deliver(patiently=True)
 
-    def deliver(self) -> Delivery:
-        """Sends what waits over every channel that has not taken it; nothing is raised."""
+    def deliver(self, *, patiently: bool = False) -> Delivery:
+        """Sends what waits over every channel that has not taken it; nothing is raised.
+
+        `patiently`: what failed before waits for its time, a minute after the first try, then twice as long up to an
+        hour. Whoever calls this every few seconds would else use up all tries while a mail server restarts.
+        """
         sent = waiting = 0
         failures: dict[str, str] = {}
+        now = self._clock()
         for alert, taken, tries in self._waiting():
+            if patiently and now < alert.at + patience(tries):
+                waiting += 1
+                continue
             now_taken = list(taken)
             for channel in self._channels:
                 if channel.name not in taken:
@@ -240,6 +250,11 @@ class Alerts:
         with writing(self._engine) as connection:
             change = update(table).where(table.c.id == alert)
             connection.execute(change.values(sent=taken, tries=tries, done_ms=done_ms))
+
+
+def patience(tries: int) -> timedelta:
+    """How long after it was written down an alert is due again that was tried so often."""
+    return sum((min(FIRST_PAUSE * 2 ** min(n, 6), LONGEST_PAUSE) for n in range(tries)), timedelta())
 
 
 def signed_headers(secret: Confidential[bytes], *, identity: str, at: datetime, body: bytes) -> dict[str, str]:

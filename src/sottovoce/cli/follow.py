@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -29,7 +29,7 @@ from sottovoce.wiring.house import House
 TICK_S: Final = 0.5
 TEND_S: Final = 2.0
 LATEST: Final = 500
-"""Deliveries that the lag is judged by."""
+"""Deliveries that the lag is judged by, and as many of those that wait."""
 ALARM: Final = "analytics.lag_over_objective"
 CLEARED: Final = "analytics.lag_within_objective"
 WITHHELD: Final = "delivery.withheld"
@@ -62,7 +62,7 @@ class Feed:
     """What one process does between two ticks."""
 
     def __init__(
-        self, *, house: House, runner: Runner, waiting: Callable[[], Iterable[str]], as_json: bool = False
+        self, *, house: House, runner: Runner, waiting: Callable[[], Collection[str]], as_json: bool = False
     ) -> None:
         self._house = house
         self._runner = runner
@@ -100,22 +100,22 @@ class Feed:
         keys = oldest_first(house, surveyor.settle(survey))
         self._runner.submit(keys)
         self.looks += 1
-        waiting = sorted(self._waiting())[:LATEST]
-        self._tell(len(keys), house.analytics.delivered(latest=LATEST, waiting=waiting))
+        self._tell(len(keys), house.analytics.delivered(latest=LATEST, waiting=self._waiting()))
         self._tell_of_papers()
-        self._alerts.deliver()
+        self._alerts.deliver(patiently=True)
 
     def _tell(self, new: int, told: Delivered) -> None:
         if self._as_json:
-            answer({"new": new, **told.as_json()})
+            waits = {"waiting": told.waiting, "oldest_waiting_s": told.oldest_waiting_s}
+            answer({"new": new, **told.as_json(), **waits})
         elif new:
             lag = ", ".join(f"{name.upper()} {span(s)}" for name, s in told.lag_s.items()) or "none yet"
             say(f"{new} new recordings; lag {lag}.")
         if told.is_late != self._is_late:
-            self._is_late = told.is_late
             by_rank = {f"{name}_s": seconds for name, seconds in told.with_waiting_s.items()}
-            facts = {**by_rank, "objective_s": told.objective_s, "waiting": len(told.waiting_s)}
+            facts = {**by_rank, "objective_s": told.objective_s, "waiting": told.waiting}
             self._alarm(ALARM if told.is_late else CLEARED, ANALYTICS.name, facts)
+            self._is_late = told.is_late
         withheld = sum(told.withheld.values())
         if self._withheld is not None and withheld > self._withheld:
             self._alarm(WITHHELD, ANALYTICS.name, told.withheld)
@@ -126,8 +126,8 @@ class Feed:
         for row in self._house.agreements.expiring():
             kinds, last = kinds_told(row.standing.need), str(row.standing.last_day)
             if (row.destination, kinds, last) not in self._papers:
-                self._papers.add((row.destination, kinds, last))
                 self._alarm(EXPIRING, row.destination, {"paper": kinds, "last_day": last})
+                self._papers.add((row.destination, kinds, last))
 
     def _alarm(self, kind: str, subject: str, facts: Mapping[str, str | int | float]) -> None:
         _log.warning("%s: %s: %s", kind, subject, ", ".join(f"{name} {value}" for name, value in facts.items()))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sottovoce.agreements.gate import AgreementGate
-from sottovoce.delivery.receipts import ParcelState, lag_summary, percentiles
+from sottovoce.delivery.receipts import ParcelState, lag_summary
 from sottovoce.domain.outcome import Withheld
+from sottovoce.domain.percentiles import percentiles
 from sottovoce.domain.recording import RecordingMetadata
 from sottovoce.pipeline.analytics import AnalyticsCloser, AnalyticsTask
 from sottovoce.pipeline.errands import Errands, LineRows
@@ -92,11 +93,16 @@ class AnalyticsRooms:
     def rows(self) -> LineRows:
         return LineRows(registry=self._house.registry, errands=self.errands)
 
-    def delivered(self, *, latest: int | None = None, waiting: Iterable[str] = ()) -> Delivered:
-        """How deliveries stand: all of them, or the latest; what is `waiting` counts as late as it is by now."""
+    def delivered(self, *, latest: int | None = None, waiting: Collection[str] = ()) -> Delivered:
+        """How deliveries stand: all of them, or the latest; what is `waiting` counts as late as it is by now.
+
+        Of many that wait as many are asked for their age as of the latest: keys are digests, so the first are no
+        choice.
+        """
         house = self._house
         now = house.clock()
-        ages = tuple(max(0.0, (now - end).total_seconds()) for end in call_ends(house, waiting).values())
+        ends = call_ends(house, sorted(waiting)[:latest])
+        ages = tuple(max(0.0, (now - end).total_seconds()) for end in ends.values())
         rows = house.deliveries.book.rows(line=ANALYTICS.name, limit=latest)
         receipts = [row.receipt for row in rows if row.receipt is not None]
         return Delivered(
@@ -105,7 +111,8 @@ class AnalyticsRooms:
             },
             withheld=house.deliveries.book.withheld(ANALYTICS.name),
             lag_s=lag_summary(receipts),
-            waiting_s=ages,
+            waiting=len(waiting),
+            oldest_waiting_s=round(max(ages, default=0.0), 1),
             with_waiting_s=percentiles([*ages, *(each.lag_s for each in receipts if each.lag_s is not None)]),
             objective_s=60.0 * house.policy.delivery.objective_minutes,
         )
@@ -124,8 +131,10 @@ class Delivered:
     by_destination: Mapping[str, Mapping[str, int]]
     withheld: Mapping[str, int]
     lag_s: Mapping[str, float]
-    waiting_s: Sequence[float]
-    """How long ago the calls ended that are still on their way."""
+    waiting: int
+    """How many recordings are still on their way."""
+    oldest_waiting_s: float
+    """How long ago the call of the oldest of them ended."""
     with_waiting_s: Mapping[str, float]
     """The lag's percentiles, were everything delivered now: a destination that is down is seen, not waited for."""
     objective_s: float
@@ -140,8 +149,6 @@ class Delivered:
             "deliveries": self.by_destination,
             "withheld": self.withheld,
             "lag_s": self.lag_s,
-            "waiting": len(self.waiting_s),
-            "oldest_waiting_s": round(max(self.waiting_s, default=0.0), 1),
             "objective_s": self.objective_s,
             "late": self.is_late,
         }

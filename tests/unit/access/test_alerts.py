@@ -11,7 +11,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -26,6 +26,7 @@ from sottovoce.access.alerts import (
     SnsChannel,
     WebhookChannel,
     over_tls,
+    patience,
     signed_headers,
     webhook_key,
 )
@@ -268,6 +269,23 @@ def test_a_notice_is_told_over_the_same_channels(world, tmp_path) -> None:
         "Subject": "analytics",
     }
     assert published["Subject"] == "sottovoce: analytics.lag_over_objective (analytics)"
+
+
+def test_a_patient_round_does_not_use_up_the_tries_of_what_fails(world) -> None:
+    """A minute, then twice as long up to an hour: a mail server may be away for a day and a half."""
+    alerts = Alerts(engine=world.engine, channels=[Fickle(fails=2)], clock=lambda: at)
+    at = NOW
+    with writing(world.engine) as connection:
+        alerts.raise_in(connection, ALERT)
+    told = [alerts.deliver(patiently=True).failures for _ in range(2)]
+    assert told == [{"fickle": "not now"}, {}]
+    at = NOW + timedelta(seconds=61)
+    assert alerts.deliver(patiently=True).failures == {"fickle": "not now"}
+    at = NOW + timedelta(seconds=179)
+    assert (alerts.deliver(patiently=True).sent, alerts.deliver(patiently=True).waiting) == (0, 1)
+    at = NOW + timedelta(seconds=181)
+    assert alerts.deliver(patiently=True).sent == 1
+    assert patience(MAX_TRIES) > timedelta(hours=36)
 
 
 class Recording:

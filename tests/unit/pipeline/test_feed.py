@@ -13,6 +13,7 @@ from tests.unit.pipeline.line_kit import Make, failing, key_of
 from sottovoce.access.alert import Notice
 from sottovoce.cli.follow import Feed, follow
 from sottovoce.delivery.failures import DeliveryLost
+from sottovoce.errors import LedgerUnavailable
 from sottovoce.pipeline.errands import MOST_LOSSES
 from sottovoce.wiring.corridor import call_ends
 from sottovoce.wiring.house import House
@@ -59,6 +60,23 @@ def test_what_waits_makes_the_line_late_and_is_told_again_once_it_is_well(make: 
     look(feed)
     look(feed)
     assert [each["type"] for each in told(house)][1:] == ["analytics.lag_within_objective"]
+
+
+def test_what_could_not_be_told_is_told_at_the_next_look(make: Make) -> None:
+    """A notice that could not be written down counts as not told."""
+    house = make()
+    feed = a_feed(house, waiting=(key_of(house),))
+    tell = house.access.alerts.tell
+
+    def away(notice: Notice) -> Any:
+        raise LedgerUnavailable("down")
+
+    house.access.alerts.tell = away  # type: ignore[method-assign]
+    look(feed)
+    assert told(house) == []
+    house.access.alerts.tell = tell  # type: ignore[method-assign]
+    look(feed)
+    assert [each["type"] for each in told(house)] == ["analytics.lag_over_objective"]
 
 
 def test_more_that_is_withheld_is_told_with_its_reasons(make: Make) -> None:
