@@ -56,8 +56,8 @@ def open_store(
         return memory_store()
     if url.scheme in _CLOUDS and url.netloc:
         found = resolve or (lambda ref: resolve_secret(ref, base=base))
-        scheme = "az-indexed" if indexed and url.scheme == "az" else url.scheme
-        return _CLOUDS[scheme](storage, url.netloc, url.path.strip("/"), found, clock)
+        opened = partial(_azure, labelling=azure_indexed) if indexed and url.scheme == "az" else _CLOUDS[url.scheme]
+        return opened(storage, url.netloc, url.path.strip("/"), found, clock)
     hint = "write file:objects, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
     raise PolicyError("storage.url names no store", hint=hint)
 
@@ -146,12 +146,7 @@ def _azure(
     return SigningStore(backend=backend, scheme="az", labelling=labelling)
 
 
-_CLOUDS: Final[dict[str, Open]] = {
-    "s3": _s3,
-    "gs": _google,
-    "az": _azure,
-    "az-indexed": partial(_azure, labelling=azure_indexed),
-}
+_CLOUDS: Final[dict[str, Open]] = {"s3": _s3, "gs": _google, "az": _azure}
 
 
 def _unusable(scheme: str, what: str) -> PolicyError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sottovoce.storage.dress import amazon, azure, google, unlabelled
+from sottovoce.storage.dress import amazon, azure, azure_indexed, google, unlabelled
 from sottovoce.storage.protocol import ObjectLabels
 from sottovoce.vault.labels import labels_for
 
@@ -30,6 +30,13 @@ def test_others_say_the_same_as_metadata(labelling, joint):
         f"pipeline{joint}version": LABELS.metadata["pipeline-version"],
         "kms": "aws-kms",
     }
+
+
+def test_azure_has_index_tags_where_asked_for():
+    """Beside the metadata, under the names that conditions of roles ask for."""
+    dress = azure_indexed(LABELS)
+    assert dress.tags == amazon(LABELS).tags
+    assert dress.metadata == azure(LABELS).metadata
 
 
 def test_a_folder_says_nothing():

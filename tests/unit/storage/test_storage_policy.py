@@ -72,6 +72,13 @@ def test_credentials_may_come_from_the_machine(tmp_path, url, scheme):
     assert open_store(policy, base=tmp_path).scheme == scheme
 
 
+@pytest.mark.parametrize("url", ["ftp://acme/corpus", "az-indexed://acme/corpus", "s3:acme", "gs://"])
+def test_an_address_of_no_store_is_refused(tmp_path, url):
+    """Also where it comes from a command line, and not through the policy's own checks."""
+    with pytest.raises(PolicyError, match="names no store"):
+        open_store(Storage(url=url), base=tmp_path, indexed=True)
+
+
 def test_a_key_of_another_form_is_named_and_not_repeated(tmp_path):
     """Azure's are Base64."""
     policy = Storage(url="az://c", account="corpus", credentials="env:KEY")
