@@ -59,7 +59,7 @@ def open_store(
         opened = partial(_azure, labelling=azure_indexed) if indexed and url.scheme == "az" else _CLOUDS[url.scheme]
         return opened(storage, url.netloc, url.path.strip("/"), found, clock)
     hint = "write file:objects, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
-    raise PolicyError("storage.url names no store", hint=hint)
+    raise PolicyError("this address names no store", hint=hint)
 
 
 def _s3(storage: Storage, bucket: str, prefix: str, resolve: Resolve, clock: Callable[[], datetime]) -> S3Store:
